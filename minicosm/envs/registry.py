@@ -1,0 +1,91 @@
+"""The worlds by name. Entries are strings until used, so that listing names imports no JAX."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minicosm.envs.environment import Environment
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One registered world: the class and config class behind a name, and the settings that the name stands for."""
+
+    name: str
+    env: str  # "module:Class", a frozen dataclass with one field `config`
+    config: str  # "module:Class", a frozen dataclass
+    settings: Mapping[str, Any]  # config fields that differ from the config's defaults
+    summary: str  # one line
+    gymnasium_id: str | None = None  # e.g. "minicosm/Nav-v0", for worlds of one agent
+    pettingzoo_id: str | None = None  # e.g. "minicosm/Nav-v0", for worlds of several agents
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(entry: Entry) -> None:
+    """Add a world. Raises ValueError when the name is taken by another entry."""
+    if _entries.get(entry.name, entry) != entry:
+        raise ValueError(f"a world named {entry.name!r} is registered already; choose another name")
+    _entries[entry.name] = entry
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every registered world, in the order of registration."""
+    return tuple(_entries.values())
+
+
+def names() -> tuple[str, ...]:
+    """Names that `make` accepts."""
+    return tuple(_entries)
+
+
+def make(name: str, **settings: Any) -> Environment[Any, Any]:
+    """Make the world called `name`, with `settings` over the fields of its config.
+
+    Raises ValueError for an unknown name or field, or a value that the config refuses.
+    """
+    if name not in _entries:
+        close = difflib.get_close_matches(str(name), _entries, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no world is named {name!r}{hint} (known: {', '.join(_entries)})")
+    entry = _entries[name]
+    env_class, config_class = _load(entry.env), _load(entry.config)
+    fields = [field.name for field in dataclasses.fields(config_class)]
+    for setting in settings:
+        if setting not in fields:
+            close = difflib.get_close_matches(setting, fields, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{name!r} has no setting {setting!r}{hint} (settings: {', '.join(fields)})")
+    env: Environment[Any, Any] = env_class(config_class(**{**entry.settings, **settings}))
+    return env
+
+
+def _load(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _register_nav(name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any) -> None:
+    module = "minicosm.envs.nav"
+    register(Entry(name, f"{module}:Nav", f"{module}:NavConfig", settings, summary, gymnasium_id, pettingzoo_id))
+
+
+_register_nav("nav", "one robot crosses random clutter to its goal", "minicosm/Nav-v0", None)
+_register_nav(
+    "nav-multi", "four robots cross random clutter, each to its own goal", None, "minicosm/Nav-v0", num_robots=4
+)
+_register_nav("nav-mixed", "one robot, maps of every kind", "minicosm/NavMixed-v0", None, level_kind="mixed")
+_register_nav(
+    "nav-swap", "eight robots swap places across an open circle", None, "minicosm/NavSwap-v0",
+    num_robots=8, level_kind="swap", height=13, width=13,
+)  # fmt: skip
+_register_nav(
+    "nav-warehouse", "eight robots in aisles deliver goal after goal until time runs out", None,
+    "minicosm/NavWarehouse-v0", num_robots=8, level_kind="warehouse", height=17, width=17, lifelong=True, num_goals=64,
+)  # fmt: skip

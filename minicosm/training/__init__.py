@@ -1,0 +1,1 @@
+"""Training on the device: worlds, policy and learning in one compiled loop."""

@@ -1,0 +1,39 @@
+"""Many worlds at once: `vmap` over an environment, with the calls named as they are for one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+
+from minicosm.envs.environment import Environment, Observation, TimeStep
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """`num_envs` worlds of `env` side by side; every array gains a leading axis B. Nothing resets by itself."""
+
+    env: Environment[Any, Any]
+    num_envs: int
+
+    def __post_init__(self) -> None:
+        require_num_envs(self.num_envs)
+
+    def sample_levels(self, key: jax.Array) -> Any:
+        """B levels from the world's task distribution."""
+        return jax.vmap(self.env.sample_level)(jax.random.split(key, self.num_envs))
+
+    def reset(self, key: jax.Array, levels: Any) -> tuple[Any, Observation]:
+        """Start an episode on each of B `levels`."""
+        return jax.vmap(self.env.reset)(jax.random.split(key, self.num_envs), levels)
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
+        """Advance every world by one tick; `action` leads with B, A."""
+        return jax.vmap(self.env.step)(jax.random.split(key, self.num_envs), state, action)
+
+
+def require_num_envs(num_envs: int) -> None:
+    """Raise ValueError unless `num_envs` is a whole number from 1."""
+    if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
+        raise ValueError(f"num_envs is {num_envs!r}; expected a whole number of worlds, at least 1")
