@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 
 from minicosm.envs.environment import Environment, Observation, TimeStep
+
+
+class Worlds(Protocol):
+    """B worlds that carry their own randomness and reset themselves: `AutoReset`, and wrappers over it."""
+
+    @property
+    def env(self) -> Environment[Any, Any]:
+        """The environment that is played."""
+
+    @property
+    def num_envs(self) -> int:
+        """B."""
+
+    def reset(self, key: jax.Array) -> tuple[Any, Observation]:
+        """Seed the worlds and start their first episodes."""
+
+    def step(self, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
+        """Advance every world by one tick; `action` leads with B, A."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -84,6 +84,7 @@ class Nav(Environment[Level, State]):
 
     def reset(self, key: jax.Array, level: Level) -> tuple[State, jax.Array]:
         config = self.config
+        level = jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), level)  # no weak types in the state
         still = jnp.zeros(level.start_heading.shape)
         none = jnp.zeros(level.active.shape, bool)
         state = State(

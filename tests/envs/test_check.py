@@ -1,0 +1,129 @@
+"""check_env passes every registered world and catches each kind of broken one."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from minicosm.envs import registry, struct
+from minicosm.envs.check import ContractError, check_env
+from minicosm.envs.environment import Environment, TimeStep
+from minicosm.envs.spaces import Box, Discrete
+
+SMALL = {"num_beams": 12, "max_steps": 30}
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_registered_world_keeps_the_contract(name):
+    check_env(registry.make(name, **SMALL))
+
+
+@struct.dataclass
+class WalkState:
+    position: jax.Array  # f32[]
+    time: jax.Array  # i32[]
+
+
+@dataclasses.dataclass(frozen=True)
+class Walk(Environment[jax.Array, WalkState]):
+    """Step left or right on a line until 1 is reached; `fault` breaks one clause of the contract."""
+
+    fault: str = ""
+
+    @property
+    def agents(self):
+        return {"name": ("Walker",), "repeat": ("a_0", "a_0")}.get(self.fault, ("walker_0",))
+
+    @property
+    def max_episode_steps(self):
+        return 12
+
+    @property
+    def observation_space(self):
+        return Box(-2.0, 0.5 if self.fault == "bounds" else 2.0, (1,))
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    def sample_level(self, key):
+        return jax.random.uniform(key, (), minval=-1.0, maxval=0.5)
+
+    def reset(self, key, level):
+        time = 0 if self.fault == "not an array" else jnp.zeros((), jnp.int32)
+        return WalkState(level, time), level[None, None]
+
+    def step(self, key, state, action):
+        move = jnp.where(action[0] == 1, 0.1, -0.1)
+        position = jnp.clip(state.position + move, -2.0, 2.0)
+        time = state.time + 1
+        ended = jnp.atleast_1d(position >= 1.0)
+        limit = {"early": 5, "late": 100}.get(self.fault, 12)
+        truncated = ~ended & (time >= limit)
+        if self.fault == "merged":
+            ended, truncated = ended | truncated, ended | truncated
+        if self.fault == "unlatched":
+            ended = jnp.atleast_1d(time == 3)
+            truncated = ~ended & (time >= limit)
+        reward = ended.astype(jnp.float32)
+        if self.fault == "nan":
+            reward = reward + jnp.where(time > 3, jnp.nan, 0.0)
+        if self.fault == "reward":
+            reward = reward[0]
+        if self.fault == "dtype":
+            time = time.astype(jnp.float32)
+        if self.fault == "weak":
+            position = jnp.where(action[0] >= 0, 0.1, 0.2) * 1.0
+        if self.fault == "observation":
+            return WalkState(position, time), TimeStep(position[None], reward, ended, truncated, {"success": ended})
+        info = {} if self.fault == "info" else {"success": ended}
+        return WalkState(position, time), TimeStep(position[None, None], reward, ended, truncated, info)
+
+
+def test_a_sound_world_passes():
+    check_env(Walk())
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("name", "not named"),
+        ("repeat", "repeat a name"),
+        ("bounds", "outside its bounds"),
+        ("not an array", "no array|built unlike|differ in weak type"),
+        ("early", "before the time limit"),
+        ("late", "neither terminated nor truncated"),
+        ("merged", "terminated and truncated at once"),
+        ("unlatched", "back to False"),
+        ("nan", "reward is not finite"),
+        ("reward", "reward is float32"),
+        ("dtype", "time is float32"),
+        ("weak", "weak type"),
+        ("observation", "step's observation"),
+        ("info", "no 'success'"),
+    ],
+)
+def test_each_fault_is_caught(fault, message):
+    with pytest.raises(ContractError, match=message):
+        check_env(Walk(fault))
+
+
+def test_impure_worlds_are_caught():
+    class Impure(Walk):
+        def step(self, key, state, action):
+            Impure.calls += 1
+            state, timestep = super().step(key, state, action)
+            return dataclasses.replace(state, position=state.position + 0.01 * Impure.calls), timestep
+
+    Impure.calls = 0
+    with pytest.raises(ContractError, match="differs from one world alone|traced|different values"):
+        check_env(Impure())
+
+
+def test_unhashable_worlds_are_caught():
+    class Unhashable(Walk):
+        __hash__ = None
+
+    with pytest.raises(ContractError, match="not hashable"):
+        check_env(Unhashable())
