@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+from typing_extensions import override
 
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment, TimeStep
@@ -16,6 +18,9 @@ from minicosm.envs.nav.generate import generate
 from minicosm.envs.nav.level import Level
 from minicosm.envs.nav.robots import Robots, drive, hulls_touch
 from minicosm.envs.spaces import Box, Discrete, Space
+
+if TYPE_CHECKING:
+    from minicosm.envs.nav.draw import DrawStyle
 
 _TURNS = 5  # discrete actions: 3 speeds x 5 turn rates
 _MAX_GOAL_RANGES = 2.0  # the observed goal distance saturates at this many lidar ranges
@@ -61,14 +66,17 @@ class Nav(Environment[Level, State]):
     config: NavConfig = NavConfig()
 
     @functools.cached_property
+    @override
     def agents(self) -> tuple[str, ...]:
         return tuple(f"robot_{a}" for a in range(self.config.num_robots))
 
     @property
+    @override
     def max_episode_steps(self) -> int:
         return self.config.max_steps
 
     @functools.cached_property
+    @override
     def observation_space(self) -> Space:
         beams = self.config.num_beams
         low = (-0.5,) * beams + (0.0, -1.0, 0.0, -1.0, -1.0, 0.0)
@@ -76,12 +84,15 @@ class Nav(Environment[Level, State]):
         return Box(low, high, (beams + 6,))
 
     @functools.cached_property
+    @override
     def action_space(self) -> Space:
         return Discrete(3 * _TURNS) if self.config.action_kind == "discrete" else Box(-1.0, 1.0, (2,))
 
+    @override
     def sample_level(self, key: jax.Array) -> Level:
         return generate(key, self.config)
 
+    @override
     def reset(self, key: jax.Array, level: Level) -> tuple[State, jax.Array]:
         config = self.config
         level = jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), level)  # no weak types in the state
@@ -100,6 +111,7 @@ class Nav(Environment[Level, State]):
         )
         return state, self._observe(key, state, self._scan(state, self._window(state)))
 
+    @override
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, TimeStep]:
         config = self.config
         moving = ~state.ended
@@ -154,6 +166,7 @@ class Nav(Environment[Level, State]):
             info=info,
         )
 
+    @override
     def global_observation(self, state: State) -> jax.Array:
         """f32[H W + 10 A]: the walls, then per robot its position and goal (share of the map), heading (cos, sin),
         speed and turn rate (share of the maximum), whether it has ended, and its sharing."""
@@ -179,10 +192,12 @@ class Nav(Environment[Level, State]):
         )
         return jnp.concatenate([state.level.walls.ravel().astype(jnp.float32), per_robot.ravel()])
 
-    def draw(self, state: State) -> jax.Array:
-        from minicosm.envs.nav.draw import draw  # the picture is not part of the world
+    @override
+    def draw(self, state: State, style: DrawStyle | None = None) -> jax.Array:
+        """u8[height, width, 3]: a picture of the state, made on the device; `style` None is the default `DrawStyle`."""
+        from minicosm.envs.nav import draw  # the picture is not part of the world
 
-        return draw(state, self.config)
+        return draw.draw(state, self.config, style or draw.DrawStyle())
 
     def ranges(self, state: State) -> jax.Array:
         """f32[A, R]: what each robot's lidar measures now, without noise, m."""
@@ -255,4 +270,5 @@ def _norm(vectors: jax.Array) -> jax.Array:
 
 def _where(mask: jax.Array, new: Robots, old: Robots) -> Robots:
     """Per robot, `new` where `mask` bool[A]."""
-    return jax.tree.map(lambda n, o: jnp.where(mask.reshape(-1, *[1] * (n.ndim - 1)), n, o), new, old)
+    chosen: Robots = jax.tree.map(lambda n, o: jnp.where(mask.reshape(-1, *[1] * (n.ndim - 1)), n, o), new, old)
+    return chosen
