@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from typing import Any
@@ -49,10 +50,11 @@ def _require(ok: bool, message: str) -> None:
 
 def _check_description(env: Environment[Any, Any]) -> None:
     try:
-        same = hash(env) == hash(env) and env == env
+        twin = copy.copy(env)
+        same = hash(env) == hash(twin) and env == twin
     except TypeError as error:
         raise ContractError(f"the environment is not hashable ({error}): make it a frozen dataclass") from None
-    _require(same, "the environment's hash or equality changes between calls")
+    _require(same, "a copy of the environment hashes or compares unequal: make it a frozen dataclass")
     agents = env.agents
     _require(len(agents) == env.num_agents >= 1, f"num_agents is {env.num_agents} but agents are {agents}")
     _require(len(set(agents)) == len(agents), f"agents repeat a name: {agents}")
@@ -95,7 +97,7 @@ def _check_arrays(tree: Any, what: str) -> None:
 
 
 def _check_like(expected: Any, value: Any, what: str, other: str) -> None:
-    structures = jax.tree.structure(expected), jax.tree.structure(value)
+    structures: tuple[Any, Any] = jax.tree.structure(expected), jax.tree.structure(value)
     _require(structures[0] == structures[1], f"{what} is built unlike {other}: {structures[1]} and {structures[0]}")
     pairs = zip(jax.tree_util.tree_leaves_with_path(expected), jax.tree.leaves(value), strict=True)
     for (path, a), b in pairs:
@@ -170,7 +172,8 @@ def _check_close(alone: Any, batched: Any, world: int, what: str) -> None:
 def _check_device_put(*trees: Any) -> None:
     for tree in trees:
         moved = jax.device_put(tree, jax.devices()[0])
-        _require(jax.tree.structure(moved) == jax.tree.structure(tree), "device_put changes the structure of a pytree")
+        structures: list[Any] = [jax.tree.structure(t) for t in (tree, moved)]
+        _require(bool(structures[0] == structures[1]), "device_put changes the structure of a pytree")
 
 
 def _check_episode(env: Environment[Any, Any], key: jax.Array) -> None:
@@ -204,9 +207,7 @@ def _check_episode(env: Environment[Any, Any], key: jax.Array) -> None:
     _check_values(env, env.observation_space, history.observation, "an observation", batch_axes=2)
 
 
-def _check_values(
-    env: Environment[Any, Any], space: Space, value: Any, what: str, batch_axes: int = 0
-) -> None:
+def _check_values(env: Environment[Any, Any], space: Space, value: Any, what: str, batch_axes: int = 0) -> None:
     """`value`, led by `batch_axes` axes and A, lies in `space`."""
     if isinstance(space, Dict):
         names = {name for name, _ in space.items}

@@ -71,7 +71,9 @@ def _load(path: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _register_nav(name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any) -> None:
+def _register_nav(
+    name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any
+) -> None:
     module = "minicosm.envs.nav"
     register(Entry(name, f"{module}:Nav", f"{module}:NavConfig", settings, summary, gymnasium_id, pettingzoo_id))
 

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from typing_extensions import override
 
 from minicosm.envs.environment import Environment, Observation, TimeStep
 from minicosm.envs.spaces import Box, Discrete, Space
@@ -33,33 +34,42 @@ class DiscretizeActions(Environment[Any, Any]):
             raise ValueError(f"bins is {self.bins!r}; expected {space.shape[0]} whole numbers, each at least 1")
 
     @property
+    @override
     def agents(self) -> tuple[str, ...]:
         return self.env.agents
 
     @property
+    @override
     def max_episode_steps(self) -> int:
         return self.env.max_episode_steps
 
     @property
+    @override
     def observation_space(self) -> Space:
         return self.env.observation_space
 
     @property
+    @override
     def action_space(self) -> Space:
         return Discrete(math.prod(self.bins))
 
+    @override
     def sample_level(self, key: jax.Array) -> Any:
         return self.env.sample_level(key)
 
+    @override
     def reset(self, key: jax.Array, level: Any) -> tuple[Any, Observation]:
         return self.env.reset(key, level)
 
+    @override
     def step(self, key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
         return self.env.step(key, state, self._controls()[action])
 
+    @override
     def global_observation(self, state: Any) -> jax.Array:
         return self.env.global_observation(state)
 
+    @override
     def draw(self, state: Any) -> jax.Array:
         return self.env.draw(state)
 

@@ -30,9 +30,9 @@ def beam_directions(heading: jax.Array, num_beams: int) -> tuple[jax.Array, jax.
 
 
 def wall_ranges(window: Window, position: jax.Array, cos: jax.Array, sin: jax.Array, max_range: float) -> jax.Array:
-    """Distance, f32[A, R] in cells, from `position` f32[A, 2] (cells) to the first wall along each beam, at most `max_range`.
+    """Distance, f32[A, R] in cells, from `position` f32[A, 2] (cells) to the first wall along each beam.
 
-    `window` must reach ceil(max_range) cells on every side of floor(position).
+    At most `max_range`. `window` must reach ceil(max_range) cells on every side of floor(position).
     """
     offset = position - jnp.floor(position)
     x, y = offset[:, 0:1], offset[:, 1:2]
@@ -116,7 +116,8 @@ def _cross_lines(
         for line in range(num_lines):
             nearest = cross(line, nearest)
         return nearest
-    return jax.lax.fori_loop(0, num_lines, cross, nearest)
+    looped: jax.Array = jax.lax.fori_loop(0, num_lines, cross, nearest)
+    return looped
 
 
 def _bit(words: jax.Array, index: jax.Array) -> jax.Array:

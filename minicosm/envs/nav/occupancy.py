@@ -41,7 +41,7 @@ def pack(walls: jax.Array, margin: int) -> PackedMap:
 
 
 def window(packed: PackedMap, cell: jax.Array, margin: int) -> Window:
-    """The window of `margin` cells around `cell` i32[A, 2] (column, row); cells outside the map are clipped to its edge."""
+    """The window of `margin` cells around `cell` i32[A, 2] (column, row), which is clipped to the map."""
     column, row = cell[:, 0], cell[:, 1]
     return Window(
         columns=_lines(packed.columns, column, row, margin),

@@ -232,7 +232,7 @@ def test_no_robot_ends_a_step_overlapping_a_wall_or_another_undetected():
     done_before = np.asarray(collided)
     assert touching.any()
     # of two that overlap, at least the one that moved has collided
-    pair = (between < 2 * config.radius - 1e-5)
+    pair = between < 2 * config.radius - 1e-5
     either = done_before[:, :, :, None] | done_before[:, :, None, :]
     assert either[pair].all()
 

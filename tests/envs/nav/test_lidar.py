@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from minicosm.envs.nav import lidar, occupancy
-from minicosm.envs.nav.env import Nav
 from minicosm.envs.nav.config import NavConfig
+from minicosm.envs.nav.env import Nav
 
 
 def boxes(walls: np.ndarray) -> np.ndarray:
@@ -113,7 +113,9 @@ def test_a_beam_that_meets_nothing_reads_the_maximum():
     assert scan_one(np.zeros((41, 41), bool), (20.2, 20.7), 1.0) == 6.0
 
 
-@pytest.mark.parametrize(("shape", "cell_size", "radius"), [((11, 11), 1.0, 0.3), ((40, 36), 0.25, 0.3), ((9, 9), 1.0, 1.7)])
+@pytest.mark.parametrize(
+    ("shape", "cell_size", "radius"), [((11, 11), 1.0, 0.3), ((40, 36), 0.25, 0.3), ((9, 9), 1.0, 1.7)]
+)
 def test_wall_contact_matches_a_float64_reference(shape, cell_size, radius):
     rng = np.random.default_rng(3)
     walls = rng.random((50, *shape)) < (0.15 if radius < 1 else 0.02)

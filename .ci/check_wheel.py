@@ -1,0 +1,34 @@
+"""Build the wheel and check that it holds every tracked file of the package, and installs the command."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+
+def main() -> int:
+    """Exit status 1 and a list when a file is missing."""
+    root = pathlib.Path(__file__).parent.parent
+    tracked = subprocess.run(
+        ["git", "ls-files", "minicosm"], cwd=root, check=True, capture_output=True, text=True
+    ).stdout.split()
+    with tempfile.TemporaryDirectory() as folder:
+        build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(root)]
+        subprocess.run(build, check=True)
+        (wheel,) = pathlib.Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            held = set(archive.namelist())
+            (entry_points,) = (name for name in held if name.endswith("entry_points.txt"))
+            command = b"minicosm = minicosm.cli:main" in archive.read(entry_points)
+    missing = sorted(set(tracked) - held)
+    for name in missing:
+        print(f"not in the wheel: {name}")
+    if not command:
+        print("the wheel does not install the `minicosm` command")
+    print(f"wheel: {len(tracked) - len(missing)} of {len(tracked)} tracked package files")
+    return 1 if missing or not command else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
