@@ -23,7 +23,7 @@ from minicosm.envs.nav.palette import LIGHT, Colour, Theme, palette
 
 Layer = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # pixels, x, y from the patch's centre -> pixels
 
-_FEW_BEAMS = 72  # up to this many, each beam is drawn as a line
+_FEW_BEAMS = 48  # up to this many, each beam is drawn as a line
 _CORNER = 0.14  # cells, radius of a free-standing wall corner
 _SHADOW_SHIFT = (0.07, -0.10)  # cells, where the light throws shadows
 _SHADOW_WIDTH = 0.28  # cells over which a wall's shadow fades
