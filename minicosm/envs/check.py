@@ -70,9 +70,7 @@ def _check_description(env: Environment[Any, Any]) -> None:
 def _check_shapes(env: Environment[Any, Any], key: jax.Array) -> tuple[Any, Any, Any, TimeStep]:
     """Abstract evaluation: structure, shapes and dtypes, before anything runs. Returns one concrete sample of each."""
     level = jax.jit(env.sample_level)(key)
-    _check_arrays(level, "the level")
     state, observation = jax.jit(env.reset)(key, level)
-    _check_arrays(state, "the state")
     action = sample_actions(env, key)
     after, timestep = jax.jit(env.step)(key, state, action)
     _require(isinstance(timestep, TimeStep), f"step returns a {type(timestep).__name__}, expected a TimeStep")
@@ -89,11 +87,6 @@ def _check_shapes(env: Environment[Any, Any], key: jax.Array) -> tuple[Any, Any,
     _, again = jax.eval_shape(env.step, key, after, action)
     _require(set(again.info) == set(timestep.info), "info's keys change from one step to the next")
     return level, state, observation, timestep
-
-
-def _check_arrays(tree: Any, what: str) -> None:
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        _require(isinstance(leaf, jax.Array), f"{what} has a leaf {jax.tree_util.keystr(path)} that is no array")
 
 
 def _check_like(expected: Any, value: Any, what: str, other: str) -> None:

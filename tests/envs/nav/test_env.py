@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 
 import jax
 import jax.numpy as jnp
@@ -202,9 +203,13 @@ def test_lidar_noise_is_drawn_from_the_key():
     assert abs(error.mean()) < 0.01 and 0.09 < error.std() < 0.11
 
 
+SOAK_STEPS = int(os.environ.get("MINICOSM_SOAK_STEPS", "20000"))  # 1000000 for the full soak
+
+
 def test_no_robot_ends_a_step_overlapping_a_wall_or_another_undetected():
     config = NavConfig(num_robots=4, num_beams=4, max_steps=100, height=9, width=9)
     env = Nav(config)
+    worlds, steps = 100, 100
 
     def run(key):
         level_key, play_key = jax.random.split(key)
@@ -215,26 +220,26 @@ def test_no_robot_ends_a_step_overlapping_a_wall_or_another_undetected():
             state, _ = env.step(key, state, action)
             return state, (state.robots.position, state.collided)
 
-        return state.level.walls, jax.lax.scan(tick, state, jax.random.split(play_key, 100))[1]
+        return state.level.walls, jax.lax.scan(tick, state, jax.random.split(play_key, steps))[1]
 
-    walls, (position, collided) = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(5), 100))
-    walls, position, collided = np.asarray(walls), np.asarray(position, np.float64), np.asarray(collided)
+    run = jax.jit(jax.vmap(run))
     rows, columns = np.mgrid[0:9, 0:9]
     corner = np.stack([columns, rows], axis=-1).reshape(-1, 2)
-    nearest = np.clip(position[:, :, :, None], corner, corner + 1)
-    gap = np.linalg.norm(nearest - position[:, :, :, None], axis=-1)
-    gap = np.where(walls.reshape(100, 1, 1, -1), gap, np.inf).min(axis=-1)
-    overlapping = gap < config.radius - 1e-5
-    assert overlapping.any()
-    assert collided[overlapping].all()
-    between = np.linalg.norm(position[:, :, :, None] - position[:, :, None], axis=-1) + 10 * np.eye(4)
-    touching = between.min(axis=-1) < 2 * config.radius - 1e-5
-    done_before = np.asarray(collided)
-    assert touching.any()
-    # of two that overlap, at least the one that moved has collided
-    pair = between < 2 * config.radius - 1e-5
-    either = done_before[:, :, :, None] | done_before[:, :, None, :]
-    assert either[pair].all()
+    overlaps = contacts = 0
+    for part in range(max(1, SOAK_STEPS // (worlds * steps))):
+        walls, (position, collided) = run(jax.random.split(jax.random.key(part), worlds))
+        walls, position, collided = np.asarray(walls), np.asarray(position, np.float64), np.asarray(collided)
+        nearest = np.clip(position[:, :, :, None], corner, corner + 1)
+        gap = np.linalg.norm(nearest - position[:, :, :, None], axis=-1)
+        gap = np.where(walls.reshape(worlds, 1, 1, -1), gap, np.inf).min(axis=-1)
+        overlapping = gap < config.radius - 1e-5
+        assert collided[overlapping].all()
+        between = np.linalg.norm(position[:, :, :, None] - position[:, :, None], axis=-1) + 10 * np.eye(4)
+        touching = between < 2 * config.radius - 1e-5
+        # of two that overlap, at least the one that moved has collided
+        assert (collided[:, :, :, None] | collided[:, :, None, :])[touching].all()
+        overlaps, contacts = overlaps + overlapping.sum(), contacts + touching.sum()
+    assert overlaps > 1000 and contacts > 50
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""Env-steps per second of navigation beside JaxMARL's JaxNav: same map size, beams, episode length; random actions.
+
+    make bench                            # installs JaxMARL in an environment of its own and runs all
+    python benchmarks/nav_throughput.py --peer-python .venv-jaxmarl/bin/python --robots 1 --batch 64
+
+JaxNav runs with its defaults (square robots; its map of circular ones lacks a method in release 0.2.0). For each size two processes stay alive side by side and take turns, A B A B …, one compiled rollout each; the ratio is of
+medians. JaxNav draws random cells up to a share of 0.3 with new maps at each reset, and so do we (`max_fill` 0.3, and
+ours are solvable). The floor is arithmetic: the operations of one compiled step, as XLA counts them, at the rate that
+this machine reaches on fused float32 multiply-adds.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import machine
+
+from minicosm.envs.nav import Nav, NavConfig
+
+WORKER = pathlib.Path(__file__).parent / "nav_worker.py"
+STEPS = {"minicosm": 200, "jaxnav": 20}  # per timed rollout; the peer is hundreds of times slower
+
+
+class Worker:
+    """A process that holds one compiled implementation."""
+
+    def __init__(self, python: str, implementation: str, robots: int, batch: int) -> None:
+        sizes = ["--robots", str(robots), "--batch", str(batch), "--steps", str(STEPS[implementation])]
+        self.process = subprocess.Popen(
+            [python, str(WORKER), implementation, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.description = self.answer()
+
+    def answer(self) -> dict[str, float]:
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError(f"the worker ended with status {self.process.wait()}: {self.process.args}")
+
+    def run(self) -> dict[str, float]:
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(peer_python: str, robots: int, batch: int, repeats: int) -> dict[str, object]:
+    """Alternate both implementations at one size."""
+    workers = {
+        "minicosm": Worker(sys.executable, "minicosm", robots, batch),
+        "jaxnav": Worker(peer_python, "jaxnav", robots, batch),
+    }
+    runs = {name: [] for name in workers}
+    for _ in range(repeats):
+        for name, worker in workers.items():
+            runs[name].append(worker.run())
+    row: dict[str, object] = {"robots": robots, "batch": batch}
+    for name, worker in workers.items():
+        wall = statistics.median(r["env_steps"] / r["wall_s"] for r in runs[name])
+        cpu = statistics.median(r["env_steps"] / r["cpu_s"] for r in runs[name])
+        resets = sum(r["resets"] for r in runs[name]) / sum(r["env_steps"] for r in runs[name])
+        row[name] = {
+            "env_steps_per_s": wall,
+            "env_steps_per_cpu_s": cpu,
+            "resets_per_env_step": resets,
+            **worker.description,
+        }
+        worker.close()
+    ours, theirs = row["minicosm"], row["jaxnav"]
+    row["ratio"] = ours["env_steps_per_s"] / theirs["env_steps_per_s"]
+    row["ratio_per_cpu_s"] = ours["env_steps_per_cpu_s"] / theirs["env_steps_per_cpu_s"]
+    return row
+
+
+def peak_rate() -> float:
+    """Float32 operations per second on this machine, all cores: 64 multiply-adds an element, in one fused loop."""
+    x = jnp.linspace(0.1, 0.9, 1 << 16)
+
+    @jax.jit
+    def chains(x):
+        parts = [x + 0.01 * i for i in range(8)]  # eight independent chains hide the latency
+        for _ in range(8):
+            parts = [p * 0.99 + x for p in parts]
+        return sum(parts)
+
+    jax.block_until_ready(chains(x))
+    best = 0.0
+    for _ in range(20):
+        start = time.perf_counter()
+        for _ in range(50):
+            y = chains(x)
+        jax.block_until_ready(y)
+        best = max(best, 50 * x.size * (8 + 8 * 8 * 2 + 8) / (time.perf_counter() - start))
+    return best
+
+
+def floor(robots: int, batch: int, rate: float) -> dict[str, float]:
+    """Operations of one env-step, and env-steps per second if they ran at `rate`."""
+    env = Nav(NavConfig(num_robots=robots))
+    keys = jax.random.split(jax.random.key(0), batch)
+    levels = jax.vmap(env.sample_level)(keys)
+    states, _ = jax.jit(jax.vmap(env.reset))(keys, levels)
+    action = jnp.zeros((batch, robots, 2))
+    analysis = (
+        jax.jit(jax.vmap(env.step, in_axes=(None, 0, 0))).lower(keys[0], states, action).compile().cost_analysis()
+    )
+    operations = analysis["flops"] / batch
+    return {
+        "operations_per_env_step": operations,
+        "bytes_per_env_step": analysis["bytes accessed"] / batch,
+        "peak_operations_per_s": rate,
+        "env_steps_per_s_at_peak": rate / operations,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer-python", required=True, help="python of an environment that has jaxmarl")
+    parser.add_argument("--robots", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64, 512, 2048])
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    rate = peak_rate()
+    rows = []
+    for robots in args.robots:
+        for batch in args.batch:
+            row = compare(args.peer_python, robots, batch, args.repeats)
+            row["floor"] = floor(robots, batch, rate)
+            row["floor"]["gap"] = row["floor"]["env_steps_per_s_at_peak"] / row["minicosm"]["env_steps_per_s"]
+            rows.append(row)
+            ours, theirs = row["minicosm"]["env_steps_per_s"], row["jaxnav"]["env_steps_per_s"]
+            print(
+                f"{robots} robots, B = {batch:5d}: minicosm {ours:11,.0f}  JaxNav {theirs:8,.0f} env-steps/s"
+                f"  {row['ratio']:6.0f}x (per CPU-second {row['ratio_per_cpu_s']:.0f}x)"
+                f"  gap to the arithmetic floor {row['floor']['gap']:.1f}",
+                flush=True,
+            )
+    path = machine.results_folder() / "nav_throughput.json"
+    path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Measurements and experiments that anyone may want to run again, one command each."""
