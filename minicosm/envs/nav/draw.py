@@ -285,12 +285,13 @@ def _draw_robots(image: jax.Array, marks: _Marks, radius: float, theme: Theme) -
             distance = jnp.sqrt(x * x + y * y)
             from_shadow = jnp.sqrt((x - 0.12 * radius) ** 2 + (y + 0.18 * radius) ** 2)
             shade = _smooth((1.25 - from_shadow / radius) / 0.4)
-            pixels = _over(pixels, _rgb(theme.shadow), mark.shown * theme.shadow_strength * shade)
-            pixels = _over(pixels, 0.55 * colour, mark.shown * _cover(distance - radius))
-            pixels = _over(pixels, colour, mark.shown * _cover(distance - (radius - rim)))
+            painted = _over(pixels, _rgb(theme.shadow), theme.shadow_strength * shade)
+            painted = _over(painted, 0.55 * colour, _cover(distance - radius))
+            painted = _over(painted, colour, _cover(distance - (radius - rim)))
             ring = _cover(jnp.abs(distance - radius - 0.5 * rim) - rim) * mark.collided
-            pixels = _over(pixels, _rgb(theme.alarm), mark.shown * ring)
-            return _over(pixels, _rgb(theme.glyph), mark.shown * _glyph(mark, x / radius, y / radius, radius))
+            painted = _over(painted, _rgb(theme.alarm), ring)
+            painted = _over(painted, _rgb(theme.glyph), _glyph(mark, x / radius, y / radius, radius))
+            return pixels + (painted - pixels) * mark.shown
 
         return _paint(image, mark.position, 1.45 * radius + 2, disc), None
 

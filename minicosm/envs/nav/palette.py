@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -55,30 +54,39 @@ DARK = Theme(
 def palette(num_colours: int) -> np.ndarray[Any, Any]:
     """sRGB, f32[num_colours, 3] from 0 to 1, all distinct. The first 8 stay apart under colour blindness.
 
-    Those are Okabe and Ito's (2008) without black, and Tol's wine (2021); the rest go round the hues of OKLCH
-    (Ottosson 2020) by the golden angle, alternating between three lightnesses.
+    Those are Okabe and Ito's (2008) without black, and Tol's wine (2021). Each further one is, of a grid of colours,
+    the farthest in OKLab (Ottosson 2020) from those before it and from floors and walls.
     """
     names = ("0072B2", "E69F00", "009E73", "D55E00", "56B4E9", "CC79A7", "882255", "F0E442")
-    fixed = np.array([[int(name[i : i + 2], 16) for i in (0, 2, 4)] for name in names]) / 255
-    extra = np.arange(max(num_colours - len(fixed), 0))
-    hue = 0.5 + extra * math.pi * (3 - math.sqrt(5))
-    lightness, chroma = np.array([0.55, 0.72, 0.42])[extra % 3], 0.13
-    rest = _from_oklab(np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1))
-    return np.concatenate([fixed, rest])[:num_colours].astype(np.float32)
+    chosen = np.array([[int(name[i : i + 2], 16) for i in (0, 2, 4)] for name in names]) / 255
+    backgrounds = np.array([LIGHT.floor, LIGHT.wall, DARK.floor, DARK.wall, LIGHT.glyph]) / 255
+    levels = np.linspace(0.05, 0.95, 10)
+    candidates = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
+    places = _oklab(candidates)
+    taken = _oklab(np.concatenate([chosen, backgrounds]))
+    nearest = np.min(np.linalg.norm(places[:, None] - taken, axis=-1), axis=1)
+    while len(chosen) < num_colours:
+        best = int(np.argmax(nearest))
+        chosen = np.concatenate([chosen, candidates[best : best + 1]])
+        nearest = np.minimum(nearest, np.linalg.norm(places - places[best], axis=-1))
+    return chosen[:num_colours].astype(np.float32)
 
 
-def _from_oklab(lab: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """OKLab [..., 3] to sRGB in 0 to 1, clipped to the gamut."""
-    roots = lab @ np.array(
-        [[1, 1, 1], [0.3963377774, -0.1055613458, -0.0894841775], [0.2158037573, -0.0638541728, -1.2914855480]]
-    )
-    linear = roots**3 @ np.array(
+def _oklab(srgb: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """OKLab, [..., 3], where distances follow the eye, from sRGB in 0 to 1."""
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    cones = linear @ np.array(
         [
-            [4.0767416621, -1.2684380046, -0.0041960863],
-            [-3.3077115913, 2.6097574011, -0.7034186147],
-            [0.2309699292, -0.3413193965, 1.7076147010],
+            [0.4122214708, 0.2119034982, 0.0883024619],
+            [0.5363325363, 0.6806995451, 0.2817188376],
+            [0.0514459929, 0.1073969566, 0.6299787005],
         ]
     )
-    linear = np.clip(linear, 0, 1)
-    srgb: np.ndarray[Any, Any] = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return srgb
+    lab: np.ndarray[Any, Any] = np.cbrt(cones) @ np.array(
+        [
+            [0.2104542553, 1.9779984951, 0.0259040371],
+            [0.7936177850, -2.4285922050, 0.7827717662],
+            [-0.0040720468, 0.4505937099, -0.8086757660],
+        ]
+    )
+    return lab
