@@ -55,16 +55,17 @@ def palette(num_colours: int) -> np.ndarray[Any, Any]:
     """sRGB, f32[num_colours, 3] from 0 to 1, all distinct. The first 8 stay apart under colour blindness.
 
     Those are Okabe and Ito's (2008) without black, and Tol's wine (2021). Each further one is, of a grid of colours,
-    the farthest in OKLab (Ottosson 2020) from those before it and from floors and walls.
+    the farthest in OKLab (Ottosson 2020) from those before it and, counted 0.6 times, from what lies around them.
     """
     names = ("0072B2", "E69F00", "009E73", "D55E00", "56B4E9", "CC79A7", "882255", "F0E442")
     chosen = np.array([[int(name[i : i + 2], 16) for i in (0, 2, 4)] for name in names]) / 255
-    backgrounds = np.array([LIGHT.floor, LIGHT.wall, DARK.floor, DARK.wall, LIGHT.glyph]) / 255
+    around = [LIGHT.floor, LIGHT.wall, DARK.floor, DARK.wall, LIGHT.glyph, LIGHT.alarm]
     levels = np.linspace(0.05, 0.95, 10)
     candidates = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     places = _oklab(candidates)
-    taken = _oklab(np.concatenate([chosen, backgrounds]))
-    nearest = np.min(np.linalg.norm(places[:, None] - taken, axis=-1), axis=1)
+    to_chosen = np.linalg.norm(places[:, None] - _oklab(chosen), axis=-1)
+    to_around = np.linalg.norm(places[:, None] - _oklab(np.array(around) / 255), axis=-1)
+    nearest = np.minimum(to_chosen.min(axis=1), 0.6 * to_around.min(axis=1))
     while len(chosen) < num_colours:
         best = int(np.argmax(nearest))
         chosen = np.concatenate([chosen, candidates[best : best + 1]])
