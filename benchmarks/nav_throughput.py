@@ -3,11 +3,11 @@
     make bench                            # installs JaxMARL in an environment of its own and runs all
     python benchmarks/nav_throughput.py --peer-python .venv-jaxmarl/bin/python --robots 1 --batch 64
 
-JaxNav runs with its defaults (square robots; its map of circular ones lacks a method in release 0.2.0). For each size
-two processes stay alive side by side and take turns, A B A B …, one compiled rollout each; the ratio is of medians. JaxNav
-draws random cells up to a share of 0.3 with new maps at each reset, and so do we (`max_fill` 0.3, and ours are
-solvable). The floor is arithmetic: the operations of one compiled step, as XLA counts them, at the rate that this
-machine reaches on fused float32 multiply-adds.
+JaxNav runs with its defaults (square robots; its map of circular ones lacks a method in release 0.2.0). For each
+size two processes stay alive side by side and take turns, A B A B …, one compiled rollout each; the ratio is of
+medians. JaxNav draws random cells up to a share of 0.3 with new maps at each reset, and so do we (`max_fill` 0.3, and
+ours are solvable). The floor is arithmetic: the operations of one compiled step, as XLA counts them, at the rate that
+this machine reaches on fused float32 multiply-adds.
 """
 
 import argparse

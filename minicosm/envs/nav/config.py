@@ -33,7 +33,7 @@ class NavConfig:
     width: int = 11  # W
     cell_size: float = 1.0  # m
     level_kind: LevelKind = "clutter"  # what `sample_level` generates
-    max_fill: float = 0.5  # clutter: largest share of inner cells that may be walls
+    max_fill: float = 0.3  # clutter: largest share of inner cells that may be walls
 
     radius: float = 0.3  # m, of a robot
     goal_radius: float = 0.3  # m, a goal counts as reached when the robot's centre is nearer
