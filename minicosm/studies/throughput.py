@@ -7,9 +7,10 @@ only the ratios mean something. What a way needs to be compiled is reported apar
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -69,6 +70,35 @@ def measure(ways: list[Way], turns: int = 5) -> Iterator[tuple[str, list[Speed] 
     )
 
 
+def ways_of(env: Environment[Any, Any], num_envs: Sequence[int]) -> list[Way]:
+    """Every way of stepping `env` that this project offers, at each of `num_envs`, the plain Python loop first.
+
+    Where Gymnasium's Box2D is installed, its LunarLander in a Python loop comes too, as the yardstick from outside.
+    """
+    from minicosm.wrappers.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
+    from minicosm.wrappers.to_pettingzoo import BatchedParallelEnv, PettingZooEnv
+
+    single = env.num_agents == 1
+    ways = [gymnasium_single("this task, a Python loop over one world", lambda: GymnasiumEnv(env))] if single else []
+    ways += lunar_lander()
+    ways.append(pettingzoo_single(lambda: PettingZooEnv(env)))
+    for count in num_envs:
+        if count > 1:
+            ways.append(pettingzoo_batched(lambda n: BatchedParallelEnv(env, n), count))
+            ways += [gymnasium_vector(lambda n: GymnasiumVectorEnv(env, n), count)] if single else []
+        ways.append(native_scan(env, count))
+    return ways
+
+
+def lunar_lander() -> list[Way]:
+    """Gymnasium's LunarLander-v3 on Box2D, one world in a Python loop; empty where Box2D is not installed."""
+    if importlib.util.find_spec("Box2D") is None:
+        return []
+    import gymnasium
+
+    return [gymnasium_single("Gymnasium LunarLander, a Python loop", lambda: gymnasium.make("LunarLander-v3"))]
+
+
 def native_scan(env: Environment[Any, Any], num_envs: int, steps: int = 200) -> Way:
     """The whole rollout on the device: `jax.lax.scan` over auto-resetting worlds, random actions."""
     return Way("native JAX, scan on the device", num_envs, lambda: _native_turn(env, num_envs, steps))
@@ -82,17 +112,6 @@ def gymnasium_vector(make: Callable[[int], Any], num_envs: int, steps: int = 50)
 def gymnasium_single(name: str, make: Callable[[], Any], steps: int = 200) -> Way:
     """A Gymnasium `Env`, one world stepped by a Python loop."""
     return Way(name, 1, lambda: _single_turn(make(), steps))
-
-
-def gymnasium_sync(name: str, make: Callable[[], Any], num_envs: int, steps: int = 10) -> Way:
-    """Gymnasium's `SyncVectorEnv` over `num_envs` worlds that each step in Python: what CPU environments do."""
-
-    def prepare() -> Turn:
-        import gymnasium
-
-        return _vector_turn(gymnasium.vector.SyncVectorEnv([make] * num_envs), num_envs, steps)
-
-    return Way(name, num_envs, prepare)
 
 
 def pettingzoo_single(make: Callable[[], Any], steps: int = 200) -> Way:

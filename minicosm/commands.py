@@ -1,0 +1,199 @@
+"""What the commands do. Their arguments are the functions' own: tyro makes the flags and the help."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import minicosm
+from minicosm.envs.environment import Environment
+from minicosm.envs.registry import entries
+from minicosm.envs.spaces import Box, Space
+from minicosm.studies import demo as demonstration
+from minicosm.studies import film, throughput
+from minicosm.studies.tables import measure_with_progress, show_speeds
+from minicosm.training import (
+    PPOConfig,
+    ProgressBar,
+    TrainResult,
+    as_policy,
+    default_config,
+    evaluate,
+    plot_curves,
+    sample_levels,
+)
+from minicosm.training import train as train_agent
+
+Settings = tuple[str, ...]
+
+
+def run(name: str, arguments: Sequence[str]) -> None:
+    """Run the command called `name`."""
+    if name == "train":
+        train(list(arguments))
+        return
+    command = {"list": list_worlds, "demo": demo, "render": render, "bench": bench}[name]
+    tyro.cli(command, prog=f"minicosm {name}", args=arguments)
+
+
+def list_worlds() -> None:
+    """Show every registered world: its agents, spaces and names in other interfaces."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("world", "agents", "observation", "action", "steps", "other names", "what it is"):
+        table.add_column(column, overflow="fold")
+    for entry in entries():
+        env = minicosm.make(entry.name)
+        ids = [f"Gymnasium {entry.gymnasium_id}"] if entry.gymnasium_id else []
+        ids += [f"PettingZoo {entry.pettingzoo_id}"] if entry.pettingzoo_id else []
+        cells = (env.num_agents, _space(env.observation_space), _space(env.action_space), env.max_episode_steps)
+        table.add_row(entry.name, *map(str, cells), "\n".join(ids), entry.summary)
+    Console().print(table)
+    print('Make one with minicosm.make("nav") or gymnasium.make("minicosm/Nav-v0").')
+
+
+def demo(
+    out: Path = Path("demo"),
+    seconds: float = 100.0,
+    seed: int = 0,
+) -> None:
+    """Train a robot to navigate, compare speeds, write a GIF and a learning curve.
+
+    Args:
+        out: folder for what is written.
+        seconds: how long to train, compiling not counted.
+        seed: chooses levels, net and actions.
+    """
+    demonstration.run(out, seconds, seed)
+
+
+def render(  # noqa: PLR0913 - these are the command's flags
+    world: tyro.conf.Positional[str] = "nav",
+    *,
+    out: Path = Path("rollout.gif"),
+    run: Path | None = None,
+    level: tuple[str, ...] = (),
+    worlds: int = 6,
+    seed: int = 0,
+    fps: float = 20.0,
+    beams: bool = True,
+    dark: bool = False,
+    set: Settings = (),
+) -> None:
+    """Record a rollout as GIF or MP4.
+
+    Args:
+        world: name of the world, see `minicosm list`.
+        out: file to write; its suffix, .gif or .mp4, decides the format.
+        run: folder of a training run whose policy acts; without it, actions are random.
+        level: hand-made levels, by name or as text files, instead of random ones.
+        worlds: how many random levels to show side by side.
+        seed: chooses the random levels and the actions.
+        fps: pictures a second; a picture is two ticks of the world.
+        beams: show what the lidars see.
+        dark: draw on a dark ground.
+        set: settings of the world, e.g. --set num_robots=4 level_kind=rooms.
+    """
+    settings = world_settings(set)
+    env = minicosm.make(world, **settings)
+    levels = film.choose_levels(env, level, worlds, seed)
+    shot = film.Shot(seed=seed, beams=beams, dark=dark)
+    with Console(stderr=True).status("compiling and playing"):
+        frames = film.record(env, levels, film.policy_of(env, run, len(level) or worlds), shot)
+    film.save_animation(track(frames, "drawing", console=Console(stderr=True)), out, fps)
+    print(f"written: {out}")
+
+
+def bench(
+    world: tyro.conf.Positional[str] = "nav",
+    *,
+    num_envs: tuple[int, ...] = (1, 64, 1024),
+    turns: int = 5,
+    set: Settings = (),
+) -> None:
+    """Measure environment steps per second, natively and through each interface.
+
+    Args:
+        world: name of the world, see `minicosm list`.
+        num_envs: batch sizes to measure.
+        turns: how many turns each way of stepping takes; the median counts.
+        set: settings of the world, e.g. --set num_robots=4.
+    """
+    env = minicosm.make(world, **world_settings(set))
+    show_speeds(measure_with_progress(throughput.ways_of(env, num_envs), turns))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Train:
+    """Train a policy in a world, on the device, with PPO.
+
+    Worlds, policy and learning are one compiled program. Without --run nothing is kept.
+    """
+
+    world: tyro.conf.Positional[str] = "nav"  # name of the world, see `minicosm list`
+    run: Path | None = None  # folder for the learning curve, its plot and the checkpoints
+    resume: bool = False  # go on with the run in that folder
+    set: Settings = ()  # settings of the world, e.g. --set num_robots=4 level_kind=rooms
+    levels: int = 1000  # fresh levels on which the trained policy is tried
+    ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = PPOConfig()
+
+
+def train(arguments: list[str]) -> None:
+    """Train a policy in a world: parse the flags, whose defaults are those tuned for the world."""
+    # the world comes first: defaults depend on it
+    world = next((word for word in arguments if word in minicosm.names()), "nav")
+    tuned = _Train(world=world, ppo=default_config(minicosm.make(world)))
+    asked = tyro.cli(_Train, prog="minicosm train", args=arguments, default=tuned)
+    env = minicosm.make(asked.world, **world_settings(asked.set))
+    console = Console(stderr=True)
+    with ProgressBar(asked.ppo, console) as bar:
+        result = train_agent(env, asked.ppo, asked.run, callback=bar, resume=asked.resume)
+    if asked.run is not None:
+        print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
+    if asked.levels > 0:
+        _try_out(env, result, asked.levels)
+
+
+def _try_out(env: Environment[Any, Any], result: TrainResult, count: int) -> None:
+    """Print how the trained policies of all seeds do on fresh levels."""
+    levels = sample_levels(env, jax.random.key(2**31 + result.config.seed), count)
+    for index in range(result.config.num_seeds):
+        policy = as_policy(result.params_of(index), result.config, env, count, greedy=True)
+        outcome = evaluate(env, policy, levels, jax.random.key(0))
+        print(f"seed {result.config.seed + index}: solves {outcome.solve_rate:.1%} of {count} fresh levels")
+
+
+def _space(space: Space) -> str:
+    """A space in a few letters."""
+    if isinstance(space, Box):
+        low, high = space.bounds
+        same = low.min() == low.max() and high.min() == high.max()
+        bounds = f"{low.flat[0]:g} … {high.flat[0]:g}" if same else "bounds per element"
+        return f"Box{list(space.shape)} {bounds}"
+    return str(space).replace(", dtype='int32'", "")
+
+
+def world_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings from `name=value` texts; values are Python literals, other words stay texts.
+
+    Raises ValueError for a text that is not of that form.
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"--set {pair!r} is not of the form name=value, e.g. --set num_robots=4")
+        try:
+            settings[name.strip()] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[name.strip()] = value
+    return settings
