@@ -87,7 +87,8 @@ class AutoReset:
         """
         step_key = jax.vmap(_key_for, in_axes=(0, None, 0))(state.world_key, _STEP, state.steps)
         env_state, timestep = jax.vmap(self.env.step)(step_key, state.env_state, action)
-        state = dataclasses.replace(state, steps=state.steps + 1)
+        # a world that has ended takes no step, so its stream of randomness is the same in every mode
+        state = dataclasses.replace(state, steps=state.steps + ~state.ended)
         info = {**timestep.info, "level_index": state.episode}
 
         if self.mode == "same_step":
