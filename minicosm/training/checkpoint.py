@@ -1,0 +1,214 @@
+"""Whole runs on disk: written so that a crash at any moment leaves the last checkpoint usable, and read with care.
+
+A run's folder holds `run.json` (the world and the config), `curve.jsonl` (see `curves`) and `checkpoints/N` after N
+updates, each with `params`, `rest` (optimiser, worlds, keys) and `files.json`, the SHA-256 of every file in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.envs.environment import Environment
+from minicosm.training.config import NetworkConfig, PPOConfig
+
+_KEPT = 2  # newest checkpoints that stay
+_HARMLESS = ("updates_per_chunk", "chunks_per_checkpoint")  # settings that do not change what is learnt
+
+
+def curve_path(run_dir: Path) -> Path:
+    """Where a run's learning curve is."""
+    return run_dir / "curve.jsonl"
+
+
+def begin_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
+    """Make a run's folder. Raises ValueError when it holds a run already, OSError where it cannot be written."""
+    described = run_dir / "run.json"
+    if described.exists():
+        raise ValueError(f"{str(run_dir)!r} holds a run already: resume it, or choose another folder")
+    with _tell(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        part = run_dir / f".run.json.{os.getpid()}.part"
+        part.write_text(json.dumps({"env": repr(env), "config": dataclasses.asdict(config)}, indent=1) + "\n")
+        part.replace(described)
+
+
+def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
+    """Raise ValueError, naming what differs, unless the run in `run_dir` is of this world and this config."""
+    described = _read_description(run_dir)
+    if described["env"] != repr(env):
+        raise ValueError(
+            f"cannot resume {str(run_dir)!r}: it is of another world, {described['env']}, not {env!r}; "
+            "choose another folder for a new run"
+        )
+    was, now = described["config"], json.loads(json.dumps(dataclasses.asdict(config)))
+    for name in now:
+        if name not in _HARMLESS and was.get(name) != now[name]:
+            raise ValueError(
+                f"cannot resume {str(run_dir)!r}: its {name} is {was.get(name)!r}, not {now[name]!r}; "
+                "keep the setting as it was, or choose another folder for a new run"
+            )
+
+
+def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
+    """The config of the run in `run_dir`. Raises ValueError where there is none or it cannot be read."""
+    fields = _read_description(Path(run_dir))["config"]
+    try:
+        network = NetworkConfig(**{**fields.pop("network"), "hidden": tuple(fields["network"]["hidden"])})
+    except KeyError:
+        raise ValueError(f"{str(Path(run_dir) / 'run.json')!r} has no network in it: it is damaged") from None
+    return PPOConfig(**fields, network=network)
+
+
+def load_params(run_dir: str | os.PathLike[str]) -> Any:
+    """The net's parameters, led by the seeds, of the newest checkpoint in `run_dir`.
+
+    Raises ValueError where there is none or it is damaged, ImportError without the extra.
+    """
+    newest = _newest(Path(run_dir))
+    _require_intact(newest)
+    return _restore(newest / "params", None)
+
+
+def save_state(run_dir: Path, state: Any, update: int) -> None:
+    """Write a checkpoint of `state`, a `TrainState`, as a whole or not at all; older ones but one are removed.
+
+    Raises OSError, saying why, where it cannot be written; ImportError without the extra.
+    """
+    checkpointer = _checkpointer()
+    folder = run_dir.resolve() / "checkpoints"
+    part, final = folder / f".{update:08d}.part", folder / f"{update:08d}"
+    plain = _without_keys(state)
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        checkpointer.save(part / "params", plain.params)
+        checkpointer.save(part / "rest", dataclasses.replace(plain, params=None))
+        checkpointer.wait_until_finished()
+        (part / "files.json").write_text(json.dumps(_hashes(part), indent=1) + "\n")
+        shutil.rmtree(final, ignore_errors=True)
+        part.replace(final)
+    except Exception as error:  # whatever storage library fails underneath, the cause is the disk
+        shutil.rmtree(part, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+        raise OSError(
+            f"cannot write checkpoint {str(final)!r} ({reason}); make room or choose another folder, then resume"
+        ) from error
+    finally:
+        checkpointer.close()
+    for old in _checkpoints(run_dir)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_state(run_dir: Path, like: Any) -> Any:
+    """The newest checkpoint's `TrainState`; `like` is one of the same structure and shapes, abstract or not.
+
+    Raises ValueError where there is none, or it is damaged or of other shapes; ImportError without the extra.
+    """
+    newest = _newest(run_dir)
+    _require_intact(newest)
+    plain = jax.eval_shape(_without_keys, like)
+    params = _restore(newest / "params", plain.params)
+    rest = _restore(newest / "rest", dataclasses.replace(plain, params=None))
+    return jax.tree.map(_as_key, dataclasses.replace(rest, params=params), like)
+
+
+def _restore(path: Path, like: Any) -> Any:
+    checkpointer = _checkpointer()
+    try:
+        return checkpointer.restore(path, like)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"checkpoint {str(path)!r} does not fit this world and net ({reason}); "
+            "resume with the version of minicosm that wrote it, or choose another folder for a new run"
+        ) from error
+    finally:
+        checkpointer.close()
+
+
+def _checkpointer() -> Any:
+    try:
+        module = importlib.import_module("orbax.checkpoint")
+    except ImportError as error:
+        raise ImportError(
+            'checkpoints need orbax-checkpoint, which is not installed: run pip install "minicosm[train]"'
+        ) from error
+    return module.StandardCheckpointer()
+
+
+def _is_key(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _without_keys(tree: Any) -> Any:
+    """`tree` with its PRNG keys as plain numbers."""
+    return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
+
+
+def _as_key(value: jax.Array, like: Any) -> jax.Array:
+    return jax.random.wrap_key_data(value) if _is_key(like) else value
+
+
+def _checkpoints(run_dir: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    folder = run_dir.resolve() / "checkpoints"
+    return sorted(p for p in folder.glob("*") if p.name.isdigit()) if folder.is_dir() else []
+
+
+def _newest(run_dir: Path) -> Path:
+    found = _checkpoints(run_dir)
+    if not found:
+        raise ValueError(f"{str(run_dir)!r} holds no checkpoint: expected the folder of a training run")
+    return found[-1]
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "files.json")
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def _require_intact(checkpoint: Path) -> None:
+    """Raise ValueError unless every file of `checkpoint` is as it was written."""
+    advice = f"delete {str(checkpoint)!r} to go on from the checkpoint before it, or start a new run"
+    try:
+        written = json.loads((checkpoint / "files.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged (no list of its files); {advice}") from error
+    found = _hashes(checkpoint)
+    wrong = sorted(name for name in {*written, *found} if written.get(name) != found.get(name))
+    if wrong:
+        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged ({wrong[0]} is not as it was written); {advice}")
+
+
+def _read_description(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / "run.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        if not {"env", "config"} <= set(described):
+            raise ValueError("it lacks the world or the config")
+    except FileNotFoundError:
+        raise ValueError(f"{str(run_dir)!r} holds no run: expected the folder of a training run") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read ({error}): start a new run in another folder") from error
+    result: dict[str, Any] = described
+    return result
+
+
+@contextlib.contextmanager
+def _tell(path: Path) -> Any:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"cannot write to {str(path)!r} ({reason}); choose a folder that you may write to") from error

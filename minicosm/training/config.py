@@ -1,0 +1,127 @@
+"""Settings of the trainer."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+from minicosm.envs.environment import Environment
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _need(config: Any, name: str, ok: bool, expected: str) -> None:
+    if not ok:
+        raise ValueError(f"{type(config).__name__}.{name} is {getattr(config, name)!r}; expected {expected}")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """The policy's and the value function's net. Raises ValueError, naming the field, for a value that cannot work."""
+
+    hidden: tuple[int, ...] = (64, 64)  # widths of the layers before the heads, or before the memory
+    activation: Literal["tanh", "relu"] = "tanh"
+    recurrent: bool = False  # a GRU between the layers and the heads
+    memory: int = 64  # width of the GRU
+    scan: int = 0  # so many of the first observed numbers are a range scan, thinned out for the first layer
+    pool: int = 5  # neighbouring beams of the scan of which only the shortest is kept
+    near: float = 0.05  # share of the scan's range; the net is also shown exp(1 - range / near), steep where it matters
+    log_std: float = -0.5  # continuous actions: logarithm of the initial standard deviation, in half ranges
+
+    def __post_init__(self) -> None:
+        _need(self, "hidden", all(_is_whole(w, 1) for w in self.hidden) and len(self.hidden) > 0, "widths from 1")
+        _need(self, "activation", self.activation in ("tanh", "relu"), "'tanh' or 'relu'")
+        _need(self, "memory", _is_whole(self.memory, 1), "a whole number from 1")
+        _need(self, "scan", _is_whole(self.scan, 0), "a whole number from 0")
+        _need(self, "pool", _is_whole(self.pool, 1), "a whole number from 1")
+        _need(self, "scan", self.scan % self.pool == 0, f"a multiple of pool, {self.pool}")
+        _need(self, "near", 0 < self.near <= 1, "above 0, at most 1")
+        _need(self, "log_std", math.isfinite(self.log_std), "a finite number")
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig:
+    """Settings of proximal policy optimisation (Schulman et al. 2017), `minicosm.training.train`.
+
+    One update plays `num_steps` ticks in `num_envs` worlds, then learns from them in `epochs` passes of `minibatches`
+    steps each. Raises ValueError, naming the field, for a value that cannot work.
+    """
+
+    total_steps: int = 10_000_000  # env-steps (ticks of one world) per seed, rounded up to whole updates
+    num_envs: int = 256  # B, worlds side by side
+    num_steps: int = 128  # T, ticks of each world per update
+    seed: int = 0
+    num_seeds: int = 1  # independent runs side by side, of seeds `seed`, `seed` + 1, …
+
+    learning_rate: float = 1e-3
+    anneal: bool = True  # let the learning rate fall linearly to 0 at `total_steps`
+    epochs: int = 2
+    minibatches: int = 8
+    gamma: float = 0.997  # discount per tick
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.005  # weight of the entropy bonus
+    value: float = 0.5  # weight of the value function's squared error
+    max_grad_norm: float = 0.5
+    network: NetworkConfig = NetworkConfig()
+
+    updates_per_chunk: int = 10  # updates between progress reports, i.e. per line of the learning curve
+    chunks_per_checkpoint: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("total_steps", "num_envs", "num_steps", "num_seeds", "epochs", "minibatches"):
+            _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
+        for name in ("updates_per_chunk", "chunks_per_checkpoint"):
+            _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
+        _need(self, "seed", _is_whole(self.seed, 0), "a whole number from 0")
+        for name in ("learning_rate", "clip", "max_grad_norm"):
+            value = getattr(self, name)
+            _need(self, name, math.isfinite(value) and value > 0, "a finite number above 0")
+        for name in ("entropy", "value"):
+            value = getattr(self, name)
+            _need(self, name, math.isfinite(value) and value >= 0, "a finite number from 0")
+        for name in ("gamma", "gae_lambda"):
+            _need(self, name, 0 <= getattr(self, name) <= 1, "0 to 1")
+
+    @property
+    def steps_per_update(self) -> int:
+        """Env-steps of one update, per seed."""
+        return self.num_envs * self.num_steps
+
+    @property
+    def num_updates(self) -> int:
+        """Updates of the whole run."""
+        return -(-self.total_steps // self.steps_per_update)
+
+    def for_agents(self, num_agents: int) -> PPOConfig:
+        """This config, found to fit `num_agents` agents in each world; ValueError where it does not."""
+        lanes = self.num_envs * num_agents
+        _need(
+            self,
+            "minibatches",
+            lanes % self.minibatches == 0,
+            f"a divisor of num_envs x agents = {self.num_envs} x {num_agents} = {lanes}",
+        )
+        return self
+
+
+def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
+    """The config tuned for `env`'s family, with `settings` over its fields.
+
+    Raises ValueError for an unknown setting or a value that cannot work.
+    """
+    from minicosm.envs.nav import Nav
+
+    network = NetworkConfig()
+    if isinstance(env, Nav):
+        beams = env.config.num_beams
+        pool = max(p for p in range(1, max(1, beams // 32) + 1) if beams % p == 0)
+        network = NetworkConfig(scan=beams, pool=pool, near=min(1.0, env.config.radius / env.config.lidar_range))
+    known = {field.name for field in dataclasses.fields(PPOConfig)}
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"PPOConfig has no setting {name!r} (settings: {', '.join(sorted(known))})")
+    return PPOConfig(**{"network": network, **settings})

@@ -1,0 +1,140 @@
+"""Proximal policy optimisation (Schulman et al. 2017): advantages, loss and one update, all on the device.
+
+Several agents of one world share the net and are separate lanes of experience, without a common critic: independent
+PPO (de Witt et al. 2020).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.envs import struct
+from minicosm.training.config import PPOConfig
+from minicosm.training.networks import Agent
+from minicosm.training.rollout import Play, Samples, play, start
+from minicosm.wrappers import EpisodeStats
+
+try:
+    import optax
+except ImportError as error:
+    raise ImportError('training needs optax, which is not installed: run pip install "minicosm[train]"') from error
+
+
+@struct.dataclass
+class TrainState:
+    """All that a run is at the boundary of two updates."""
+
+    params: Any
+    optimizer: Any
+    play: Play
+    update: jax.Array  # i32[]  updates done
+
+
+@dataclasses.dataclass(frozen=True)
+class Learner:
+    """One run of PPO as pure functions of its state; `jax.vmap` runs several seeds side by side."""
+
+    worlds: EpisodeStats
+    agent: Agent
+    config: PPOConfig
+
+    def init(self, key: jax.Array) -> TrainState:
+        """Fresh parameters in freshly seeded worlds."""
+        net_key, play_key = jax.random.split(key)
+        params = self.agent.init(net_key)
+        opening = start(self.worlds, self.agent, play_key)
+        return TrainState(params, self._optimizer.init(params), opening, jnp.zeros((), jnp.int32))
+
+    def update(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+        """Play and learn once. Returns sums over the episodes that ended and over the learning's "minibatches"."""
+        config = self.config
+        playing, samples, sums = play(self.worlds, self.agent, state.params, state.play, config.num_steps)
+        _, _, next_value, _ = self.agent.think(state.params, playing.features, playing.reset, playing.memory)
+        advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
+        target = advantage + samples.value
+
+        key, shuffle_key = jax.random.split(playing.key)
+        playing = dataclasses.replace(playing, key=key)
+        batch = (samples, advantage, target, state.play.memory[None])
+
+        def epoch(carry: Any, key: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+            return jax.lax.scan(self._learn, carry, self._shuffled(key, batch))
+
+        (params, optimizer), learning = jax.lax.scan(
+            epoch, (state.params, state.optimizer), jax.random.split(shuffle_key, config.epochs)
+        )
+        sums |= {name: jnp.sum(value) for name, value in learning.items()}
+        return TrainState(params, optimizer, playing, state.update + 1), sums
+
+    def loss(self, params: Any, batch: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """PPO's loss of one minibatch, and its parts. Only valid samples count; advantages are standardised over them.
+
+        `batch` is (samples, advantage f32[T, N], target f32[T, N], memory f32[1, N, M] before the first tick).
+        """
+        config, distribution = self.config, self.agent.distribution
+        samples, advantage, target, memory = batch
+        parameters, log_std, value, _ = self.agent.unroll(params, samples.features, samples.reset, memory[0])
+        weight = samples.valid / jnp.maximum(jnp.sum(samples.valid), 1)
+
+        def mean(x: jax.Array) -> jax.Array:
+            return jnp.sum(jnp.where(samples.valid, x, 0.0) * weight)
+
+        centred = advantage - mean(advantage)
+        standard = centred / (jnp.sqrt(mean(centred**2)) + 1e-8)
+        log_ratio = distribution.log_prob(parameters, log_std, samples.draw) - samples.log_prob
+        ratio = jnp.exp(log_ratio)
+        clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
+        parts = {
+            "policy_loss": -mean(jnp.minimum(ratio * standard, clipped * standard)),
+            "value_loss": mean((value - target) ** 2),
+            "entropy": mean(distribution.entropy(parameters, log_std)),
+            "kl": mean(ratio - 1 - log_ratio),  # to the policy that played; Schulman's low-variance estimate
+            "clipped": mean(jnp.abs(ratio - 1) > config.clip),
+        }
+        loss = parts["policy_loss"] + config.value * parts["value_loss"] - config.entropy * parts["entropy"]
+        return loss, parts
+
+    @property
+    def _optimizer(self) -> Any:
+        config = self.config
+        rate: Any = config.learning_rate
+        if config.anneal:
+            steps = config.num_updates * config.epochs * config.minibatches
+            rate = optax.linear_schedule(config.learning_rate, 0.0, steps)
+        return optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(rate, eps=1e-5))
+
+    def _learn(self, carry: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
+        params, optimizer = carry
+        gradient, parts = jax.grad(self.loss, has_aux=True)(params, batch)
+        change, optimizer = self._optimizer.update(gradient, optimizer, params)
+        return (optax.apply_updates(params, change), optimizer), {**parts, "minibatches": jnp.float32(1)}
+
+    def _shuffled(self, key: jax.Array, batch: Any) -> Any:
+        """Whole lanes (axis 1) dealt out to minibatches, in a new leading axis; time stays in order."""
+        lanes = batch[1].shape[1]
+        order = jax.random.permutation(key, lanes).reshape(self.config.minibatches, -1)
+        return jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), batch)
+
+
+def advantages(samples: Samples, next_value: jax.Array, gamma: float, gae_lambda: float) -> jax.Array:
+    """Generalised advantage estimates f32[T, N] (Schulman et al. 2016); unspecified where not `samples.valid`.
+
+    `next_value` f32[N] is the value after the last tick. An episode cut short by the time limit goes on, for the
+    estimate, from `samples.bootstrap`; one that terminated is worth nothing afterwards.
+    """
+
+    goes_on = 1.0 - samples.last
+    values_after = jnp.concatenate([samples.value[1:], next_value[None]])
+    errors = samples.reward + gamma * (goes_on * values_after + samples.bootstrap) - samples.value
+
+    def backwards(advantage: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        error, goes_on = now
+        advantage = error + gamma * gae_lambda * goes_on * advantage
+        return advantage, advantage
+
+    _, result = jax.lax.scan(backwards, jnp.zeros_like(next_value), (errors, goes_on), reverse=True)
+    return result

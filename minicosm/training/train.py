@@ -1,0 +1,161 @@
+"""The training loop: chunks of updates on the device, and between them progress, learning curve and checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.envs.environment import Environment
+from minicosm.training import checkpoint
+from minicosm.training.config import PPOConfig
+from minicosm.training.curves import CurvePoint, append_point, point_of, read_points, write_points
+from minicosm.wrappers import AutoReset, EpisodeStats
+
+if TYPE_CHECKING:
+    from minicosm.training.ppo import Learner, TrainState
+
+Callback = Callable[[CurvePoint], bool | None]  # called after every chunk; True ends the training early
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What training made. Arrays of `params` and `state` lead with the seeds, S."""
+
+    params: Any
+    curve: tuple[CurvePoint, ...]
+    config: PPOConfig
+    state: TrainState
+
+    def params_of(self, seed_index: int = 0) -> Any:
+        """The parameters of one seed, as `as_policy` takes them."""
+        return jax.tree.map(lambda x: x[seed_index], self.params)
+
+
+def train(
+    env: Environment[Any, Any],
+    config: PPOConfig,
+    run_dir: str | os.PathLike[str] | None = None,
+    callback: Callback | None = None,
+    resume: bool = False,
+) -> TrainResult:
+    """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
+
+    With a `run_dir`, the learning curve and checkpoints are kept there; a run that was interrupted and resumed ends
+    with the same numbers as one that was not (on the same kind of device). `callback` gets each chunk's `CurvePoint`.
+
+    Raises ValueError when `config` does not fit `env`, when `run_dir` holds a run and `resume` is False, and when what
+    it holds is damaged or of another world or config; OSError where it cannot be written, after which the last
+    checkpoint stands; ImportError without the extra.
+    """
+    from minicosm.training.networks import Agent  # these need the extra
+    from minicosm.training.ppo import Learner
+
+    agent = Agent.of(env, config.network)
+    config.for_agents(env.num_agents)
+    learner = Learner(EpisodeStats(AutoReset(env, config.num_envs)), agent, config)
+    folder = Path(run_dir) if run_dir is not None else None
+    if resume and folder is None:
+        raise ValueError("resume needs run_dir, the folder of the run to go on with")
+    points: list[CurvePoint] = []
+    if folder is not None and resume:
+        state, points = _resume(folder, env, learner)
+    else:
+        if folder is not None:
+            checkpoint.begin_run(folder, env, config)
+        state = _start(learner)
+    return _run(learner, state, points, folder, callback)
+
+
+def _run(
+    learner: Learner, state: TrainState, points: list[CurvePoint], folder: Path | None, callback: Callback | None
+) -> TrainResult:
+    config = learner.config
+    chunk = _compiled_chunk(learner)
+    clock = _Clock(points[-1] if points else None)
+    update = points[-1].update if points else 0
+    saved = update
+    stop = False
+    while update < config.num_updates and not stop:
+        count = min(config.updates_per_chunk, config.num_updates - update)
+        state, sums = chunk(state, count)
+        sums = jax.device_get(sums)
+        update += count
+        point = point_of(sums, {"update": update, "steps": update * config.steps_per_update, **clock.read()})
+        points.append(point)
+        if folder is not None:
+            append_point(checkpoint.curve_path(folder), point)
+        stop = bool(callback(point)) if callback is not None else False
+        is_due = update - saved >= config.updates_per_chunk * config.chunks_per_checkpoint
+        if folder is not None and (is_due or stop or update == config.num_updates):
+            checkpoint.save_state(folder, state, update)
+            saved = update
+    return TrainResult(state.params, tuple(points), config, state)
+
+
+def _resume(folder: Path, env: Environment[Any, Any], learner: Learner) -> tuple[TrainState, list[CurvePoint]]:
+    """The state of the newest checkpoint, and the learning curve up to it; what was written later is dropped."""
+    checkpoint.require_same_run(folder, env, learner.config)
+    state = checkpoint.load_state(folder, jax.eval_shape(functools.partial(_start, learner)))
+    update = int(state.update[0])
+    points = [point for point in read_points(checkpoint.curve_path(folder)) if point.update <= update]
+    if not points or points[-1].update != update:
+        raise ValueError(
+            f"the learning curve {str(checkpoint.curve_path(folder))!r} does not reach the checkpoint, "
+            f"{update} updates: it is damaged; start a new run in another folder"
+        )
+    write_points(checkpoint.curve_path(folder), points)
+    return state, points
+
+
+def _start(learner: Learner) -> TrainState:
+    """The state of every seed before the first update."""
+    config = learner.config
+    keys = jnp.stack([jax.random.key(config.seed + s) for s in range(config.num_seeds)])
+    state: TrainState = jax.jit(jax.vmap(learner.init))(keys)
+    return state
+
+
+def _compiled_chunk(learner: Learner) -> Callable[[TrainState, int], tuple[TrainState, dict[str, jax.Array]]]:
+    """Some updates of all seeds as one compiled function, state -> state and sums f32[S]; one trace for any number."""
+
+    def several(state: TrainState, count: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+        _, shapes = jax.eval_shape(learner.update, state)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+        def one(_: jax.Array, carry: Any) -> Any:
+            state, sums = carry
+            state, more = learner.update(state)
+            return state, jax.tree.map(jnp.add, sums, more)
+
+        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(0, count, one, (state, zeros))
+        return result
+
+    def alone(state: TrainState, count: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+        one_seed = several(jax.tree.map(lambda x: x[0], state), count)
+        result: tuple[TrainState, dict[str, jax.Array]] = jax.tree.map(lambda x: x[None], one_seed)
+        return result
+
+    # one seed is not vmapped: under vmap, what is done only when needed would always be done
+    chunk = jax.vmap(several, in_axes=(0, None)) if learner.config.num_seeds > 1 else alone
+
+    compiled: Callable[[TrainState, int], tuple[TrainState, dict[str, jax.Array]]] = jax.jit(chunk, donate_argnums=0)
+    return compiled
+
+
+class _Clock:
+    """Time since the run began, its earlier parts included."""
+
+    def __init__(self, before: CurvePoint | None) -> None:
+        self.wall = time.perf_counter() - (before.seconds if before else 0.0)
+        self.cpu = time.process_time() - (before.cpu_seconds if before else 0.0)
+
+    def read(self) -> dict[str, float]:
+        return {"seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu}
