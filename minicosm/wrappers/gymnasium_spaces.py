@@ -33,6 +33,13 @@ def to_gymnasium_space(space: Space) -> spaces.Space[Any]:
     return spaces.MultiDiscrete(list(space.n), dtype=space.dtype)
 
 
+def as_member(space: Space, observation: Any) -> Any:
+    """`observation`, NumPy's, of one agent in one world, with the wide integers that Gymnasium's Discrete asks for."""
+    if isinstance(space, Dict):
+        return {name: as_member(part, observation[name]) for name, part in space.items}
+    return np.int64(observation) if isinstance(observation, np.integer) else observation
+
+
 def state_space(env: Environment[Any, Any]) -> spaces.Box:
     """Of `env.global_observation`, f32[...], bounded by nothing. AttributeError where there is none."""
 

@@ -16,7 +16,7 @@ from minicosm.envs.registry import make
 from minicosm.wrappers import edges
 from minicosm.wrappers.auto_reset import AutoReset, LevelSource
 from minicosm.wrappers.driver import Driver, as_python
-from minicosm.wrappers.gymnasium_spaces import AUTORESET_MODES, render_fps, to_gymnasium_space
+from minicosm.wrappers.gymnasium_spaces import AUTORESET_MODES, as_member, render_fps, to_gymnasium_space
 
 RENDER_MODES = ("rgb_array",)
 
@@ -59,7 +59,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
         seeds = edges.spread_seeds(seed, 1)
         super().reset(seed=seeds[0])
         observation, info = self._driver.reset(seeds, None, self.np_random)
-        return observation, as_python(info)
+        return as_member(self.world.observation_space, observation), as_python(info)
 
     @override
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -67,6 +67,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
         if not self._driver.started:
             raise ResetNeeded("step came before reset; call reset first")
         observation, signals, _ = self._driver.step(self._edge(action))
+        observation = as_member(self.world.observation_space, observation)
         info = as_python(signals.info)
         return observation, float(signals.reward), bool(signals.terminated), bool(signals.truncated), info
 

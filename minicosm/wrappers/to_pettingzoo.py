@@ -16,7 +16,7 @@ from minicosm.envs.registry import make
 from minicosm.wrappers import edges
 from minicosm.wrappers.auto_reset import AutoReset, LevelSource
 from minicosm.wrappers.driver import Driver, as_python
-from minicosm.wrappers.gymnasium_spaces import render_fps, state_space, to_gymnasium_space
+from minicosm.wrappers.gymnasium_spaces import as_member, render_fps, state_space, to_gymnasium_space
 from minicosm.wrappers.window import Window
 
 RENDER_MODES = ("rgb_array", "human")
@@ -84,6 +84,8 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         observations, infos = self._driver.reset(edges.spread_seeds(seed, 1), None, self._entropy)
         self.agents = list(self.possible_agents)
         self._show()
+        space = self.world.observation_space
+        observations = {agent: as_member(space, observations[agent]) for agent in self.agents}
         return observations, {agent: as_python(info) for agent, info in infos.items()}
 
     @override
@@ -101,7 +103,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         terminated = {agent: bool(signals.terminated[agent]) for agent in self.agents}
         truncated = {agent: bool(signals.truncated[agent]) for agent in self.agents}
         handed = (
-            {agent: observations[agent] for agent in self.agents},
+            {agent: as_member(self.world.observation_space, observations[agent]) for agent in self.agents},
             {agent: float(signals.reward[agent]) for agent in self.agents},
             terminated,
             truncated,
