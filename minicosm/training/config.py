@@ -50,9 +50,9 @@ class PPOConfig:
     steps each. Raises ValueError, naming the field, for a value that cannot work.
     """
 
-    total_steps: int = 10_000_000  # env-steps (ticks of one world) per seed, rounded up to whole updates
-    num_envs: int = 256  # B, worlds side by side
-    num_steps: int = 128  # T, ticks of each world per update
+    total_steps: int = 6_000_000  # env-steps (ticks of one world) per seed, rounded up to whole updates
+    num_envs: int = 64  # B, worlds side by side
+    num_steps: int = 64  # T, ticks of each world per update
     seed: int = 0
     num_seeds: int = 1  # independent runs side by side, of seeds `seed`, `seed` + 1, …
 

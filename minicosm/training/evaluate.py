@@ -125,7 +125,8 @@ def _play(env: Environment[Any, Any], act: Act, levels: Any, key: jax.Array, car
 
     def goes_on(now: Any) -> jax.Array:
         *_, done, ticks = now
-        return (ticks < env.max_episode_steps) & ~jnp.all(done)
+        more: jax.Array = (ticks < env.max_episode_steps) & ~jnp.all(done)
+        return more
 
     def tick(now: Any) -> Any:
         state, observation, carry, key, outcome, done, ticks = now

@@ -78,14 +78,13 @@ def _run(
     learner: Learner, state: TrainState, points: list[CurvePoint], folder: Path | None, callback: Callback | None
 ) -> TrainResult:
     config = learner.config
-    chunk = _compiled_chunk(learner)
     clock = _Clock(points[-1] if points else None)
     update = points[-1].update if points else 0
     saved = update
     stop = False
     while update < config.num_updates and not stop:
         count = min(config.updates_per_chunk, config.num_updates - update)
-        state, sums = chunk(state, count)
+        state, sums = _chunk(learner, state, count)
         sums = jax.device_get(sums)
         update += count
         point = point_of(sums, {"update": update, "steps": update * config.steps_per_update, **clock.read()})
@@ -115,39 +114,37 @@ def _resume(folder: Path, env: Environment[Any, Any], learner: Learner) -> tuple
     return state, points
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _start(learner: Learner) -> TrainState:
     """The state of every seed before the first update."""
     config = learner.config
     keys = jnp.stack([jax.random.key(config.seed + s) for s in range(config.num_seeds)])
-    state: TrainState = jax.jit(jax.vmap(learner.init))(keys)
+    state: TrainState = jax.vmap(learner.init)(keys)
     return state
 
 
-def _compiled_chunk(learner: Learner) -> Callable[[TrainState, int], tuple[TrainState, dict[str, jax.Array]]]:
-    """Some updates of all seeds as one compiled function, state -> state and sums f32[S]; one trace for any number."""
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _chunk(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
+    """`count` updates of every seed, and their sums f32[S]; compiled once for any number."""
 
-    def several(state: TrainState, count: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+    def updates(state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
         _, shapes = jax.eval_shape(learner.update, state)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
-        def one(_: jax.Array, carry: Any) -> Any:
+        def update(_: jax.Array, carry: Any) -> Any:
             state, sums = carry
             state, more = learner.update(state)
             return state, jax.tree.map(jnp.add, sums, more)
 
-        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(0, count, one, (state, zeros))
+        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(0, count, update, (state, zeros))
         return result
 
-    def alone(state: TrainState, count: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
-        one_seed = several(jax.tree.map(lambda x: x[0], state), count)
-        result: tuple[TrainState, dict[str, jax.Array]] = jax.tree.map(lambda x: x[None], one_seed)
-        return result
-
-    # one seed is not vmapped: under vmap, what is done only when needed would always be done
-    chunk = jax.vmap(several, in_axes=(0, None)) if learner.config.num_seeds > 1 else alone
-
-    compiled: Callable[[TrainState, int], tuple[TrainState, dict[str, jax.Array]]] = jax.jit(chunk, donate_argnums=0)
-    return compiled
+    result: tuple[TrainState, dict[str, jax.Array]]
+    if learner.config.num_seeds > 1:
+        result = jax.vmap(updates)(state)
+    else:  # not vmapped: under vmap, what is done only when needed would always be done
+        result = jax.tree.map(lambda x: x[None], updates(jax.tree.map(lambda x: x[0], state)))
+    return result
 
 
 class _Clock:
