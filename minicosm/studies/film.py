@@ -66,8 +66,9 @@ def policy_of(env: Environment[Any, Any], run: Path | None, num_worlds: int) -> 
     """
     if run is None:
         return random_policy(env)
+    config = load_config(run)
     params = jax.tree.map(lambda x: x[0], load_params(run))
-    return as_policy(params, load_config(run), env, num_worlds, greedy=True)
+    return as_policy(params, config, env, num_worlds, greedy=True)
 
 
 def _drawing(env: Environment[Any, Any], levels: Any, shot: Shot) -> DrawFrame | None:

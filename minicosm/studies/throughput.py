@@ -75,8 +75,7 @@ def ways_of(env: Environment[Any, Any], num_envs: Sequence[int]) -> list[Way]:
 
     Where Gymnasium's Box2D is installed, its LunarLander in a Python loop comes too, as the yardstick from outside.
     """
-    from minicosm.wrappers.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
-    from minicosm.wrappers.to_pettingzoo import BatchedParallelEnv, PettingZooEnv
+    from minicosm.wrappers import BatchedParallelEnv, GymnasiumEnv, GymnasiumVectorEnv, PettingZooEnv
 
     single = env.num_agents == 1
     ways = [gymnasium_single("this task, a Python loop over one world", lambda: GymnasiumEnv(env))] if single else []
