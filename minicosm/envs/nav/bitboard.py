@@ -168,21 +168,34 @@ def bernoulli(words: jax.Array, probability: jax.Array | float) -> Board:
 def pick(board: Board, word: jax.Array) -> Board:
     """One cell of the set, chosen by the random `word` u32[]; empty if the set is.
 
-    Every cell can be chosen, those that follow a gap more often: good enough to carve a maze, and cheap.
+    The set is cut down to a random part of itself, three times unless nothing would be left, which favours no
+    cell. If several are left, the first after a random bit is taken, which favours those behind a gap.
     """
     flat = board.ravel()
-    count = flat.shape[0]
-    index = jnp.arange(count, dtype=jnp.uint32)
-    offset = ((word >> 16) * jnp.uint32(count)) >> 16
-    turned = jnp.where(index >= offset, index - offset, index + jnp.uint32(count) - offset)
-    key = jnp.where(flat != 0, turned, jnp.uint32(count))
-    chosen = key == jnp.min(key)
+    number = flat.shape[0]
+    index = jnp.arange(number, dtype=jnp.uint32)
+    random = word ^ (index * jnp.uint32(0x9E3779B9))
+    for _ in range(3):
+        random = _mix(random)
+        part = flat & random
+        flat = jnp.where(jnp.any(part != 0), part, flat)
+    offset = ((word >> 16) * jnp.uint32(number)) >> 16
+    turned = jnp.where(index >= offset, index - offset, index + jnp.uint32(number) - offset)
+    order = jnp.where(flat != 0, turned, jnp.uint32(number))
+    chosen = order == jnp.min(order)
     turn = word & (_WORD - 1)
     back = (_WORD - turn) & (_WORD - 1)
     rotated = (flat >> turn) | (flat << back)
     lowest = rotated & (~rotated + 1)
     bit = (lowest << turn) | (lowest >> back)
     return jnp.where(chosen, bit, jnp.uint32(0)).reshape(board.shape)
+
+
+def _mix(words: jax.Array) -> jax.Array:
+    """Other words, each bit of which depends on every bit of the given ones (MurmurHash3's last step)."""
+    words = (words ^ (words >> 16)) * jnp.uint32(0x85EBCA6B)
+    words = (words ^ (words >> 13)) * jnp.uint32(0xC2B2AE35)
+    return words ^ (words >> 16)
 
 
 def count(board: Board) -> jax.Array:

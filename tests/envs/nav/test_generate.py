@@ -150,12 +150,16 @@ def test_generation_is_a_function_of_the_key():
     assert any(not np.array_equal(a.walls, b.walls) for a, b in zip(once, sample(config, seed=1), strict=True))
 
 
-def test_a_maze_is_perfect():
+def test_a_maze_is_perfect_and_favours_no_direction():
+    ways = np.zeros(2)
     for level in sample(dataclasses.replace(CONFIGS["11x12"], level_kind="maze")):
         free = ~level.walls
         edges = (free[1:] & free[:-1]).sum() + (free[:, 1:] & free[:, :-1]).sum()
         assert free.sum() == 2 * 25 - 1
         assert edges == free.sum() - 1  # connected (as proven above) with no way round
+        ways += free[2:-2:2, 1:-1:2].sum(), free[1:-1:2, 2:-2:2].sum()
+    assert ways.sum() == 24 * LEVELS
+    np.testing.assert_allclose(ways / ways.sum(), 0.5, atol=0.06)
 
 
 def test_a_bottleneck_is_crossed():
