@@ -64,10 +64,13 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
     """The config of the run in `run_dir`. Raises ValueError where there is none or it cannot be read."""
     fields = _read_description(Path(run_dir))["config"]
     try:
-        network = NetworkConfig(**{**fields.pop("network"), "hidden": tuple(fields["network"]["hidden"])})
-    except KeyError:
-        raise ValueError(f"{str(Path(run_dir) / 'run.json')!r} has no network in it: it is damaged") from None
-    return PPOConfig(**fields, network=network)
+        network = fields["network"]
+        network = NetworkConfig(**{**network, "hidden": tuple(network["hidden"])})
+        return PPOConfig(**{**fields, "network": network})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the config in {str(Path(run_dir) / 'run.json')!r} is damaged, or of another version of minicosm ({error})"
+        ) from error
 
 
 def load_params(run_dir: str | os.PathLike[str]) -> Any:
@@ -88,7 +91,7 @@ def save_state(run_dir: Path, state: Any, update: int) -> None:
     checkpointer = _checkpointer()
     folder = run_dir.resolve() / "checkpoints"
     part, final = folder / f".{update:08d}.part", folder / f"{update:08d}"
-    plain = _without_keys(state)
+    plain = _plain(state)
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -117,10 +120,10 @@ def load_state(run_dir: Path, like: Any) -> Any:
     """
     newest = _newest(run_dir)
     _require_intact(newest)
-    plain = jax.eval_shape(_without_keys, like)
+    plain = jax.eval_shape(_plain, like)
     params = _restore(newest / "params", plain.params)
     rest = _restore(newest / "rest", dataclasses.replace(plain, params=None))
-    return jax.tree.map(_as_key, dataclasses.replace(rest, params=params), like)
+    return jax.tree.map(_as_it_was, dataclasses.replace(rest, params=params), like)
 
 
 def _restore(path: Path, like: Any) -> Any:
@@ -148,16 +151,26 @@ def _checkpointer() -> Any:
 
 
 def _is_key(x: Any) -> bool:
-    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return bool(jnp.issubdtype(x.dtype, jax.dtypes.prng_key))
 
 
-def _without_keys(tree: Any) -> Any:
-    """`tree` with its PRNG keys as plain numbers."""
-    return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
+def _plain(tree: Any) -> Any:
+    """`tree` as orbax can store it: PRNG keys as numbers, and one number in place of an array without any."""
+
+    def plain(x: jax.Array) -> jax.Array:
+        if _is_key(x):
+            return jax.random.key_data(x)
+        return x if x.size > 0 else jnp.zeros((1,), x.dtype)
+
+    return jax.tree.map(plain, tree)
 
 
-def _as_key(value: jax.Array, like: Any) -> jax.Array:
-    return jax.random.wrap_key_data(value) if _is_key(like) else value
+def _as_it_was(stored: jax.Array, like: Any) -> jax.Array:
+    """One leaf of a tree that went through `_plain`."""
+    if _is_key(like):
+        key: jax.Array = jax.random.wrap_key_data(stored)
+        return key
+    return stored if like.size > 0 else jnp.zeros(like.shape, like.dtype)
 
 
 def _checkpoints(run_dir: Path) -> list[Path]:

@@ -75,7 +75,9 @@ class ActorCritic(nn.Module):
         f32[N, M] from before the first tick, M = 0 when feed-forward.
         """
         config = self.config
-        log_std = self.param("log_std", nn.initializers.constant(config.log_std), (self.num_scales,))
+        log_std = jnp.zeros((0,))
+        if self.num_scales > 0:
+            log_std = self.param("log_std", nn.initializers.constant(config.log_std), (self.num_scales,))
         actor = critic = features
         if config.recurrent:
             shared = self._layers(features, config.hidden, "layer")

@@ -60,23 +60,25 @@ def train(
 
     agent = Agent.of(env, config.network)
     config.for_agents(env.num_agents)
-    learner = Learner(EpisodeStats(AutoReset(env, config.num_envs)), agent, config)
+    # a seed is data: another one must not mean compiling again
+    learner = Learner(EpisodeStats(AutoReset(env, config.num_envs)), agent, dataclasses.replace(config, seed=0))
     folder = Path(run_dir) if run_dir is not None else None
     if resume and folder is None:
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
     points: list[CurvePoint] = []
     if folder is not None and resume:
-        state, points = _resume(folder, env, learner)
+        state, points = _resume(folder, env, learner, config)
     else:
         if folder is not None:
             checkpoint.begin_run(folder, env, config)
-        state = _start(learner)
-    return _run(learner, state, points, folder, callback)
+        state = _start(learner, _seeds(config))
+    state, points = _run(learner, state, points, folder, callback)
+    return TrainResult(state.params, tuple(points), config, state)
 
 
 def _run(
     learner: Learner, state: TrainState, points: list[CurvePoint], folder: Path | None, callback: Callback | None
-) -> TrainResult:
+) -> tuple[TrainState, list[CurvePoint]]:
     config = learner.config
     clock = _Clock(points[-1] if points else None)
     update = points[-1].update if points else 0
@@ -96,13 +98,15 @@ def _run(
         if folder is not None and (is_due or stop or update == config.num_updates):
             checkpoint.save_state(folder, state, update)
             saved = update
-    return TrainResult(state.params, tuple(points), config, state)
+    return state, points
 
 
-def _resume(folder: Path, env: Environment[Any, Any], learner: Learner) -> tuple[TrainState, list[CurvePoint]]:
+def _resume(
+    folder: Path, env: Environment[Any, Any], learner: Learner, config: PPOConfig
+) -> tuple[TrainState, list[CurvePoint]]:
     """The state of the newest checkpoint, and the learning curve up to it; what was written later is dropped."""
-    checkpoint.require_same_run(folder, env, learner.config)
-    state = checkpoint.load_state(folder, jax.eval_shape(functools.partial(_start, learner)))
+    checkpoint.require_same_run(folder, env, config)
+    state = checkpoint.load_state(folder, jax.eval_shape(functools.partial(_start, learner), _seeds(config)))
     update = int(state.update[0])
     points = [point for point in read_points(checkpoint.curve_path(folder)) if point.update <= update]
     if not points or points[-1].update != update:
@@ -114,11 +118,14 @@ def _resume(folder: Path, env: Environment[Any, Any], learner: Learner) -> tuple
     return state, points
 
 
+def _seeds(config: PPOConfig) -> jax.Array:
+    """key[S]: one for each seed."""
+    return jnp.stack([jax.random.key(config.seed + s) for s in range(config.num_seeds)])
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def _start(learner: Learner) -> TrainState:
+def _start(learner: Learner, keys: jax.Array) -> TrainState:
     """The state of every seed before the first update."""
-    config = learner.config
-    keys = jnp.stack([jax.random.key(config.seed + s) for s in range(config.num_seeds)])
     state: TrainState = jax.vmap(learner.init)(keys)
     return state
 

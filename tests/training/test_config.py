@@ -1,0 +1,64 @@
+import dataclasses
+import math
+
+import pytest
+
+import minicosm
+from minicosm.training.config import NetworkConfig, PPOConfig, default_config
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"num_envs": 0}, "PPOConfig.num_envs is 0; expected a whole number from 1"),
+        ({"num_steps": 1.5}, "PPOConfig.num_steps is 1.5; expected a whole number from 1"),
+        ({"num_seeds": True}, "PPOConfig.num_seeds is True; expected a whole number"),
+        ({"seed": -1}, "PPOConfig.seed is -1"),
+        ({"gamma": 1.2}, "PPOConfig.gamma is 1.2; expected 0 to 1"),
+        ({"learning_rate": math.nan}, "PPOConfig.learning_rate is nan; expected a finite number above 0"),
+        ({"entropy": -0.1}, "PPOConfig.entropy is -0.1"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        PPOConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"hidden": ()}, "NetworkConfig.hidden is (); expected widths from 1"),
+        ({"hidden": (4, 0)}, "expected widths from 1"),
+        ({"activation": "gelu"}, "NetworkConfig.activation is 'gelu'; expected 'tanh' or 'relu'"),
+        ({"scan": 7, "pool": 2}, "NetworkConfig.scan is 7; expected a multiple of pool, 2"),
+        ({"near": 0.0}, "NetworkConfig.near is 0.0"),
+    ],
+)
+def test_nets_that_cannot_work_are_refused(settings, said):
+    with pytest.raises(ValueError) as refused:
+        NetworkConfig(**settings)
+    assert said in str(refused.value)
+
+
+def test_updates_cover_the_steps_asked_for():
+    config = PPOConfig(num_envs=10, num_steps=10, total_steps=1001)
+    assert (config.steps_per_update, config.num_updates) == (100, 11)
+
+
+def test_defaults_fit_every_navigation_world():
+    for name in minicosm.names():
+        env = minicosm.make(name)
+        config = default_config(env).for_agents(env.num_agents)
+        assert config.network.scan == env.config.num_beams == 200
+        assert config.network.pool == 5
+        assert config.network.near == pytest.approx(0.05)
+    for beams in (1, 7, 16, 31, 360, 512):
+        network = default_config(minicosm.make("nav", num_beams=beams)).network
+        assert beams % network.pool == 0 and network.scan == beams
+
+
+def test_defaults_take_settings_over(leavers):
+    config = default_config(leavers, gamma=0.5)
+    assert config == dataclasses.replace(PPOConfig(), gamma=0.5)
+    with pytest.raises(ValueError, match=r"PPOConfig has no setting 'gama'"):
+        default_config(leavers, gama=0.5)
