@@ -55,12 +55,15 @@ class Driver:
     """
 
     def __init__(self, worlds: AutoReset, output: Output, *, by_agent: bool, batched: bool) -> None:
-        self._output = require_output(output)
-        on_host = output == "numpy" or (output == "torch" and jax.default_backend() == "cpu")
+        on_host = require_output(output) == "numpy" or (output == "torch" and jax.default_backend() == "cpu")
         self._programs = _programs(worlds, Form(by_agent, batched, on_host))
         self._worlds = worlds
         self._state: AutoResetState | None = None
         self._observation: Any = None  # of the last call, on the device
+        self._split: Callable[[Any], Any] | None = None
+        self._clone: Callable[[Any], Any] | None = None
+        if output == "torch":
+            self._split, self._clone = _torch_converters()
 
     @property
     def started(self) -> bool:
@@ -111,16 +114,20 @@ class Driver:
         return self._convert(self._programs.global_observation(self._state))
 
     def _convert(self, tree: Any) -> Any:
-        host = tree.fetch() if isinstance(tree, Packed) else tree
-        if self._output != "torch":
-            return host
-        from torch import as_tensor  # only known to be there when asked for
-        from torch.utils.dlpack import from_dlpack
-
         if isinstance(tree, Packed):
-            return jax.tree.map(as_tensor, host)
-        # a clone: in-place operations must not reach the worlds' own arrays
-        return jax.tree.map(lambda x: from_dlpack(x).clone(), tree)
+            return tree.fetch(self._split)
+        return tree if self._clone is None else jax.tree.map(self._clone, tree)
+
+
+def _torch_converters() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """From a stack of NumPy arrays to tensors that share its memory, and from a JAX array to a tensor of its own.
+
+    Its own, since in-place operations must not reach the worlds' arrays.
+    """
+    from torch import from_numpy  # only known to be there when asked for
+    from torch.utils.dlpack import from_dlpack
+
+    return lambda stack: from_numpy(stack).unbind(0), lambda array: from_dlpack(array).clone()
 
 
 def as_python(info: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -49,8 +50,11 @@ class Packed:
         blocks = [b.reshape(len(g.leaves), *g.shape) for b, g in zip(self.buffers, self.plan.groups, strict=True)]
         return _rebuilt(self.plan, blocks)
 
-    def fetch(self) -> Any:
-        """The tree on the host, as writable NumPy arrays that share one new piece of memory for each buffer."""
+    def fetch(self, convert: Callable[[np.ndarray[Any, Any]], Any] | None = None) -> Any:
+        """The tree on the host, as writable NumPy arrays that share one new piece of memory for each buffer.
+
+        `convert`, NumPy to another kind of array, is applied to few large arrays, before they are split.
+        """
         plan = self.plan
         copies = [np.array(buffer) for buffer in self.buffers]
         if plan.as_bytes:
@@ -59,7 +63,9 @@ class Packed:
                 stop = start + group.num_bytes
                 copies.append(memory[start:stop].view(group.dtype))
                 start = stop
-        blocks = [c.reshape(len(g.leaves), *g.shape) for c, g in zip(copies, plan.groups, strict=True)]
+        blocks: list[Any] = [c.reshape(len(g.leaves), *g.shape) for c, g in zip(copies, plan.groups, strict=True)]
+        if convert is not None:
+            blocks = [convert(block) for block in blocks]
         return _rebuilt(plan, blocks)
 
 
