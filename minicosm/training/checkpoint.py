@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from minicosm.envs.environment import Environment
 from minicosm.training.config import NetworkConfig, PPOConfig
+from minicosm.training.describe import from_json, to_json
 
 _KEPT = 2  # newest checkpoints that stay
 _HARMLESS = ("updates_per_chunk", "chunks_per_checkpoint")  # settings that do not change what is learnt
@@ -39,16 +40,16 @@ def begin_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> N
     with _tell(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         part = run_dir / f".run.json.{os.getpid()}.part"
-        part.write_text(json.dumps({"env": repr(env), "config": dataclasses.asdict(config)}, indent=1) + "\n")
+        part.write_text(json.dumps({"world": to_json(env), "config": dataclasses.asdict(config)}, indent=1) + "\n")
         part.replace(described)
 
 
 def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
     """Raise ValueError, naming what differs, unless the run in `run_dir` is of this world and this config."""
     described = _read_description(run_dir)
-    if described["env"] != repr(env):
+    if described["world"] != json.loads(json.dumps(to_json(env))):
         raise ValueError(
-            f"cannot resume {str(run_dir)!r}: it is of another world, {described['env']}, not {env!r}; "
+            f"cannot resume {str(run_dir)!r}: it is of another world, {load_env(run_dir)}, not {env!r}; "
             "choose another folder for a new run"
         )
     was, now = described["config"], json.loads(json.dumps(dataclasses.asdict(config)))
@@ -58,6 +59,12 @@ def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfi
                 f"cannot resume {str(run_dir)!r}: its {name} is {was.get(name)!r}, not {now[name]!r}; "
                 "keep the setting as it was, or choose another folder for a new run"
             )
+
+
+def load_env(run_dir: str | os.PathLike[str]) -> Environment[Any, Any]:
+    """The world of the run in `run_dir`. Raises ValueError where there is none or it cannot be made again."""
+    env: Environment[Any, Any] = from_json(_read_description(Path(run_dir))["world"])
+    return env
 
 
 def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
@@ -208,7 +215,7 @@ def _read_description(run_dir: Path) -> dict[str, Any]:
     path = run_dir / "run.json"
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-        if not {"env", "config"} <= set(described):
+        if not {"world", "config"} <= set(described):
             raise ValueError("it lacks the world or the config")
     except FileNotFoundError:
         raise ValueError(f"{str(run_dir)!r} holds no run: expected the folder of a training run") from None

@@ -50,13 +50,13 @@ class PPOConfig:
     steps each. Raises ValueError, naming the field, for a value that cannot work.
     """
 
-    total_steps: int = 6_000_000  # env-steps (ticks of one world) per seed, rounded up to whole updates
+    total_steps: int = 10_000_000  # env-steps (ticks of one world) per seed, rounded up to whole updates
     num_envs: int = 64  # B, worlds side by side
     num_steps: int = 64  # T, ticks of each world per update
     seed: int = 0
     num_seeds: int = 1  # independent runs side by side, of seeds `seed`, `seed` + 1, …
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 7e-4
     anneal: bool = True  # let the learning rate fall linearly to 0 at `total_steps`
     epochs: int = 2
     minibatches: int = 8
@@ -111,7 +111,8 @@ class PPOConfig:
 def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """The config tuned for `env`'s family, with `settings` over its fields.
 
-    Raises ValueError for an unknown setting or a value that cannot work.
+    Several agents fill more lanes with fewer worlds. Raises ValueError for an unknown setting or a value that cannot
+    work.
     """
     from minicosm.envs.nav import Nav
 
@@ -124,4 +125,8 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     for name in settings:
         if name not in known:
             raise ValueError(f"PPOConfig has no setting {name!r} (settings: {', '.join(sorted(known))})")
-    return PPOConfig(**{"network": network, **settings})
+    tuned: dict[str, Any] = {"network": network}
+    if env.num_agents > 1:
+        num_envs = max(16, 128 // env.num_agents // 16 * 16)
+        tuned |= {"num_envs": num_envs, "minibatches": 16, "total_steps": 4_000_000}
+    return PPOConfig(**{**tuned, **settings})

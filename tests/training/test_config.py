@@ -59,6 +59,6 @@ def test_defaults_fit_every_navigation_world():
 
 def test_defaults_take_settings_over(leavers):
     config = default_config(leavers, gamma=0.5)
-    assert config == dataclasses.replace(PPOConfig(), gamma=0.5)
+    assert config == dataclasses.replace(default_config(leavers), gamma=0.5)
     with pytest.raises(ValueError, match=r"PPOConfig has no setting 'gama'"):
         default_config(leavers, gama=0.5)
