@@ -91,3 +91,21 @@ _register_nav(
     "nav-warehouse", "eight robots in aisles deliver goal after goal until time runs out", None,
     "minicosm/NavWarehouse-v0", num_robots=8, level_kind="warehouse", height=17, width=17, lifelong=True, num_goals=64,
 )  # fmt: skip
+
+
+def _register_maze(
+    name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any
+) -> None:
+    module = "minicosm.envs.maze"
+    register(Entry(name, f"{module}:Maze", f"{module}:MazeConfig", settings, summary, gymnasium_id, pettingzoo_id))
+
+
+_register_maze("maze", "find the goal among random walls, seeing only the cells ahead", "minicosm/Maze-v0", None)
+_register_maze(
+    "maze-solvable", "the same walls, and always a way to the goal", "minicosm/MazeSolvable-v0", None,
+    level_kind="solvable",
+)  # fmt: skip
+_register_maze(
+    "maze-multi", "four agents among random walls, each bound for its own goal, in each other's way", None,
+    "minicosm/Maze-v0", num_agents=4, level_kind="solvable",
+)  # fmt: skip

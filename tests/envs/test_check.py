@@ -16,7 +16,8 @@ SMALL = {"num_beams": 12, "max_steps": 30}
 
 @pytest.mark.parametrize("name", registry.names())
 def test_every_registered_world_keeps_the_contract(name):
-    check_env(registry.make(name, **SMALL))
+    fields = {field.name for field in dataclasses.fields(registry.make(name).config)}
+    check_env(registry.make(name, **{setting: value for setting, value in SMALL.items() if setting in fields}))
 
 
 @struct.dataclass
