@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from minicosm.training import (
     as_policy,
     default_config,
     evaluate,
+    load_env,
     plot_curves,
     sample_levels,
 )
@@ -77,7 +79,7 @@ def demo(
 
 
 def render(  # noqa: PLR0913 - these are the command's flags
-    world: tyro.conf.Positional[str] = "nav",
+    world: tyro.conf.Positional[str | None] = None,
     *,
     out: Path = Path("rollout.gif"),
     run: Path | None = None,
@@ -92,7 +94,7 @@ def render(  # noqa: PLR0913 - these are the command's flags
     """Record a rollout as GIF or MP4.
 
     Args:
-        world: name of the world, see `minicosm list`.
+        world: name of the world, see `minicosm list`; by default the run's, or nav.
         out: file to write; its suffix, .gif or .mp4, decides the format.
         run: folder of a training run whose policy acts; without it, actions are random.
         level: hand-made levels, by name or as text files, instead of random ones.
@@ -103,8 +105,10 @@ def render(  # noqa: PLR0913 - these are the command's flags
         dark: draw on a dark ground.
         set: settings of the world, e.g. --set num_robots=4 level_kind=rooms.
     """
-    settings = world_settings(set)
-    env = minicosm.make(world, **settings)
+    if run is not None and world is None and not set:
+        env = load_env(run)
+    else:
+        env = minicosm.make(world or "nav", **world_settings(set))
     levels = film.choose_levels(env, level, worlds, seed)
     shot = film.Shot(seed=seed, beams=beams, dark=dark)
     with Console(stderr=True).status("compiling and playing"):
@@ -151,7 +155,8 @@ def train(arguments: list[str]) -> None:
     """Train a policy in a world: parse the flags, whose defaults are those tuned for the world."""
     # the world comes first: defaults depend on it
     world = next((word for word in arguments if word in minicosm.names()), "nav")
-    tuned = _Train(world=world, ppo=default_config(minicosm.make(world)))
+    env = minicosm.make(world, **world_settings(_words_after("--set", arguments)))
+    tuned = _Train(world=world, ppo=default_config(env))
     asked = tyro.cli(_Train, prog="minicosm train", args=arguments, default=tuned)
     env = minicosm.make(asked.world, **world_settings(asked.set))
     console = Console(stderr=True)
@@ -161,6 +166,12 @@ def train(arguments: list[str]) -> None:
         print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
     if asked.levels > 0:
         _try_out(env, result, asked.levels)
+
+
+def _words_after(flag: str, arguments: list[str]) -> list[str]:
+    """The words between `flag` and the next flag."""
+    after = arguments[arguments.index(flag) + 1 :] if flag in arguments else []
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), after))
 
 
 def _try_out(env: Environment[Any, Any], result: TrainResult, count: int) -> None:

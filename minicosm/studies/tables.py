@@ -25,8 +25,8 @@ def measure_with_progress(ways: list[Way], turns: int) -> list[Speed]:
 def show_speeds(speeds: list[Speed]) -> None:
     """Print a table of speeds, with each one's multiple of the first."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("random actions, automatic reset")
-    for column in ("worlds", "env-steps/s", "times the first", "set-up"):
+    table.add_column("random actions", no_wrap=True)
+    for column in ("worlds", "env-steps/s", "x the first", "set-up"):
         table.add_column(column, justify="right")
     for speed in speeds:
         times = f"{speed.steps_per_second / speeds[0].steps_per_second:,.1f}"

@@ -78,7 +78,7 @@ def ways_of(env: Environment[Any, Any], num_envs: Sequence[int]) -> list[Way]:
     from minicosm.wrappers import BatchedParallelEnv, GymnasiumEnv, GymnasiumVectorEnv, PettingZooEnv
 
     single = env.num_agents == 1
-    ways = [gymnasium_single("this task, a Python loop over one world", lambda: GymnasiumEnv(env))] if single else []
+    ways = [gymnasium_single("this task, plain Python loop", lambda: GymnasiumEnv(env))] if single else []
     ways += lunar_lander()
     ways.append(pettingzoo_single(lambda: PettingZooEnv(env)))
     for count in num_envs:
@@ -95,12 +95,12 @@ def lunar_lander() -> list[Way]:
         return []
     import gymnasium
 
-    return [gymnasium_single("Gymnasium LunarLander, a Python loop", lambda: gymnasium.make("LunarLander-v3"))]
+    return [gymnasium_single("LunarLander, plain Python loop", lambda: gymnasium.make("LunarLander-v3"))]
 
 
 def native_scan(env: Environment[Any, Any], num_envs: int, steps: int = 200) -> Way:
     """The whole rollout on the device: `jax.lax.scan` over auto-resetting worlds, random actions."""
-    return Way("native JAX, scan on the device", num_envs, lambda: _native_turn(env, num_envs, steps))
+    return Way("native JAX scan", num_envs, lambda: _native_turn(env, num_envs, steps))
 
 
 def gymnasium_vector(make: Callable[[int], Any], num_envs: int, steps: int = 50) -> Way:
@@ -115,12 +115,12 @@ def gymnasium_single(name: str, make: Callable[[], Any], steps: int = 200) -> Wa
 
 def pettingzoo_single(make: Callable[[], Any], steps: int = 200) -> Way:
     """A PettingZoo `ParallelEnv`, one world stepped by a Python loop."""
-    return Way("PettingZoo ParallelEnv, one world", 1, lambda: _parallel_turn(make(), steps))
+    return Way("PettingZoo ParallelEnv", 1, lambda: _parallel_turn(make(), steps))
 
 
 def pettingzoo_batched(make: Callable[[int], Any], num_envs: int, steps: int = 50) -> Way:
     """Batched parallel worlds, `dict[agent] -> (num_envs, …)`; `make(num_envs)` makes them."""
-    return Way("PettingZoo, batched parallel", num_envs, lambda: _batched_turn(make(num_envs), num_envs, steps))
+    return Way("PettingZoo batched", num_envs, lambda: _batched_turn(make(num_envs), num_envs, steps))
 
 
 def _native_turn(env: Environment[Any, Any], num_envs: int, steps: int) -> Turn:

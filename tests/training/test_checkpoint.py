@@ -82,7 +82,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_serves(leavers, run,
 def test_a_damaged_description_or_curve_is_told(leavers, run):
     run_dir, _ = run
     described = (run_dir / "run.json").read_text()
-    for text, said in (("{", "cannot be read"), ("[]", "lacks the world"), ('{"env": "a", "config": {}}', "damaged")):
+    for text, said in (("{", "cannot be read"), ("[]", "lacks the world"), ('{"world": "a", "config": {}}', "damaged")):
         (run_dir / "run.json").write_text(text)
         with pytest.raises(ValueError, match=said):
             load_config(run_dir)
