@@ -4,7 +4,9 @@ import math
 import pytest
 
 import minicosm
+from minicosm.envs.nav import Nav
 from minicosm.training.config import NetworkConfig, PPOConfig, default_config
+from minicosm.training.networks import Agent
 
 
 @pytest.mark.parametrize(
@@ -45,16 +47,24 @@ def test_updates_cover_the_steps_asked_for():
     assert (config.steps_per_update, config.num_updates) == (100, 11)
 
 
-def test_defaults_fit_every_navigation_world():
+def test_defaults_fit_every_world():
     for name in minicosm.names():
         env = minicosm.make(name)
         config = default_config(env).for_agents(env.num_agents)
-        assert config.network.scan == env.config.num_beams == 200
-        assert config.network.pool == 5
-        assert config.network.near == pytest.approx(0.05)
+        Agent.of(env, config.network)
+        if isinstance(env, Nav):
+            assert config.network.scan == env.config.num_beams == 200
+            assert config.network.pool == 5
+            assert config.network.near == pytest.approx(0.05)
+
+
+def test_defaults_fit_any_lidar_and_any_number_of_robots():
     for beams in (1, 7, 16, 31, 360, 512):
         network = default_config(minicosm.make("nav", num_beams=beams)).network
         assert beams % network.pool == 0 and network.scan == beams
+    for robots in (1, 2, 3, 5, 8, 20, 32):
+        config = default_config(minicosm.make("nav", num_robots=robots)).for_agents(robots)
+        assert 64 <= config.num_envs * robots <= 512
 
 
 def test_defaults_take_settings_over(leavers):
