@@ -33,12 +33,16 @@ def curve_path(run_dir: Path) -> Path:
 
 
 def begin_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
-    """Make a run's folder. Raises ValueError when it holds a run already, OSError where it cannot be written."""
+    """Make a run's folder; a run that ended before its first checkpoint gives way.
+
+    Raises ValueError when the folder holds another run, OSError where it cannot be written.
+    """
     described = run_dir / "run.json"
-    if described.exists():
+    if _checkpoints(run_dir):
         raise ValueError(f"{str(run_dir)!r} holds a run already: resume it, or choose another folder")
     with _tell(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
+        curve_path(run_dir).unlink(missing_ok=True)
         part = run_dir / f".run.json.{os.getpid()}.part"
         part.write_text(json.dumps({"world": to_json(env), "config": dataclasses.asdict(config)}, indent=1) + "\n")
         part.replace(described)
@@ -189,7 +193,10 @@ def _checkpoints(run_dir: Path) -> list[Path]:
 def _newest(run_dir: Path) -> Path:
     found = _checkpoints(run_dir)
     if not found:
-        raise ValueError(f"{str(run_dir)!r} holds no checkpoint: expected the folder of a training run")
+        raise ValueError(
+            f"{str(run_dir)!r} holds no checkpoint: expected the folder of a training run that reached its first; "
+            "start a new run there, without resuming"
+        )
     return found[-1]
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from minicosm.training import checkpoint, load_config, load_params, train
+from minicosm.training import checkpoint, load_config, load_params, read_points, train
 from minicosm.training.config import NetworkConfig, PPOConfig
 from minicosm.training.ppo import TrainState
 
@@ -106,6 +106,18 @@ def test_folders_without_runs_are_told(tmp_path):
     for load in (load_config, load_params):
         with pytest.raises(ValueError, match=r"holds no (run|checkpoint): expected the folder of a training run"):
             load(tmp_path)
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_gives_way(leavers, tmp_path):
+    def end(point):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(leavers, CONFIG, tmp_path / "run", callback=end)
+    with pytest.raises(ValueError, match=r"holds no checkpoint: .*start a new run there, without resuming"):
+        train(leavers, CONFIG, tmp_path / "run", resume=True)
+    train(leavers, CONFIG, tmp_path / "run")
+    assert [p.update for p in read_points(tmp_path / "run" / "curve.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_folder_that_cannot_be_made_is_told(leavers, tmp_path):
