@@ -109,7 +109,7 @@ def render(  # noqa: PLR0913 - these are the command's flags
         env = load_env(run)
     else:
         env = minicosm.make(world or "nav", **world_settings(set))
-    levels = film.choose_levels(env, level, worlds, seed)
+    env, levels = film.choose_levels(env, level, worlds, seed)
     shot = film.Shot(seed=seed, beams=beams, dark=dark)
     with Console(stderr=True).status("compiling and playing"):
         frames = film.record(env, levels, film.policy_of(env, run, len(level) or worlds), shot)

@@ -54,6 +54,8 @@ def test_list_shows_worlds_with_their_spaces(capsys, monkeypatch):
         (["render", "--out", "film.avi", *SMALL, "--worlds", "1"], "must end in .gif or .mp4"),
         (["render", "--worlds", "0"], "worlds is 0; expected at least 1"),
         (["render", "--run", "nowhere", *SMALL], "'nowhere' holds no run"),
+        (["render", "--level", "cathedrl"], "there is no library level 'cathedrl'"),
+        (["render", "--level", "missing.txt"], "missing.txt"),
         (["bench", "--num-envs", "0"], "num_envs is 0; expected"),
         (["demo", "--seconds", "-1"], "seconds is -1.0"),
     ],
@@ -72,6 +74,14 @@ def test_render_writes_a_film(capsys, tmp_path):
     status, out, _ = run(capsys, "render", "nav", "--out", str(path), "--worlds", "2", *SMALL)
     assert status == 0 and str(path) in out
     assert path.read_bytes()[:6] == b"GIF89a"
+
+
+def test_render_grows_the_map_to_a_hand_made_level(capsys, tmp_path):
+    path = tmp_path / "film.mp4"
+    flags = ["--level", "slalom", "spiral", "--set", "num_beams=8", "max_steps=10"]
+    status, _, err = run(capsys, "render", "nav", "--out", str(path), *flags)
+    assert status == 0, err
+    assert path.stat().st_size > 1000
 
 
 def test_train_keeps_a_run_that_render_plays(capsys, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from minicosm.envs.environment import Environment
-from minicosm.envs.nav import Nav
+from minicosm.envs.nav import Nav, library
 from minicosm.envs.nav.draw import DrawStyle, draw_history
 from minicosm.envs.nav.palette import DARK, LIGHT
 from minicosm.training.checkpoint import load_config, load_params
@@ -38,25 +38,35 @@ def record(env: Environment[Any, Any], levels: Any, policy: Policy, shot: Shot =
     return Frames(env, played, Film(stride=shot.stride), _drawing(env, levels, shot))
 
 
-def choose_levels(env: Environment[Any, Any], names: Sequence[str], count: int, seed: int) -> Any:
+def choose_levels(
+    env: Environment[Any, Any], names: Sequence[str], count: int, seed: int
+) -> tuple[Environment[Any, Any], Any]:
     """`names` from the world's hand-made library, or text files; `count` random levels of `seed` where there are none.
 
+    Comes with the world to play them in: `env`, with its map and its robots grown to what the named levels need.
     Raises ValueError for a name or file that cannot be loaded, or a `count` under 1.
     """
     if not names:
         if count < 1:
             raise ValueError(f"worlds is {count}; expected at least 1")
-        levels: Any = jax.jit(jax.vmap(env.sample_level))(jax.random.split(jax.random.key(seed), count))
-        return levels
+        return env, jax.jit(jax.vmap(env.sample_level))(jax.random.split(jax.random.key(seed), count))
     if not isinstance(env, Nav):
         raise ValueError(f"{type(env).__name__} has no library of hand-made levels: leave --level out")
-    from minicosm.envs.nav import library
-
-    chosen = [
-        library.load_file(Path(name), env.config) if name.endswith(".txt") else library.load(name, env.config)
+    texts = [
+        library.parse(Path(name).read_text(encoding="utf-8"), name) if name.endswith(".txt") else library.text(name)
         for name in names
     ]
-    return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *chosen)
+    config = env.config
+    for text in texts:
+        scale = max(1, round(text.cell_size / config.cell_size))
+        config = dataclasses.replace(
+            config,
+            height=max(config.height, scale * len(text.rows)),
+            width=max(config.width, scale * len(text.rows[0])),
+            num_robots=max(config.num_robots, text.num_robots),
+        )
+    levels = [text.to_level(config) for text in texts]
+    return Nav(config), jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *levels)
 
 
 def policy_of(env: Environment[Any, Any], run: Path | None, num_worlds: int) -> Policy:
