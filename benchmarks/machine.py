@@ -35,9 +35,10 @@ def describe() -> dict[str, object]:
     }
 
 
-def results_folder() -> pathlib.Path:
-    """benchmarks/results/<processor>-<cores>cores, made if need be."""
-    name = f"{processor().lower().replace(' ', '-')}-{len(os.sched_getaffinity(0))}cores"
-    folder = pathlib.Path(__file__).parent / "results" / "".join(c for c in name if c.isalnum() or c in "-_")
+def results_folder(accelerator: str | None = None) -> pathlib.Path:
+    """benchmarks/results/<accelerator>, or <processor>-<cores>cores without one; made if need be."""
+    name = accelerator or f"{processor()}-{len(os.sched_getaffinity(0))}cores"
+    slug = "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
+    folder = pathlib.Path(__file__).parent / "results" / slug
     folder.mkdir(parents=True, exist_ok=True)
     return folder
