@@ -1,4 +1,4 @@
-"""Navigation on an accelerator, in one command: does it agree with the CPU, and how does throughput grow with the batch?
+"""Navigation on an accelerator, in one command: agreement with the CPU, and throughput against the batch size.
 
     python benchmarks/nav_device.py                       # batches of 2^10 to 2^17 on JAX's default device
     python benchmarks/nav_device.py --log2-batch 8 10 --robots 1
