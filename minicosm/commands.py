@@ -178,7 +178,7 @@ def _try_out(env: Environment[Any, Any], result: TrainResult, count: int) -> Non
     """Print how the trained policies of all seeds do on fresh levels."""
     levels = sample_levels(env, jax.random.key(2**31 + result.config.seed), count)
     for index in range(result.config.num_seeds):
-        policy = as_policy(result.params_of(index), result.config, env, count, greedy=True)
+        policy = as_policy(result.params_of(index), result.config, env, count)
         outcome = evaluate(env, policy, levels, jax.random.key(0))
         print(f"seed {result.config.seed + index}: solves {outcome.solve_rate:.1%} of {count} fresh levels")
 

@@ -54,7 +54,7 @@ def run(out: Path, seconds: float, seed: int) -> None:
     show_speeds(measure_with_progress(throughput.ways_of(env, [_WORLDS]), turns=3))
     console.print("[bold]4[/] a film ...")
     levels = sample_levels(env, jax.random.key(seed + 2), _FILMED)
-    policy = as_policy(result.params_of(), config, env, _FILMED, greedy=True)
+    policy = as_policy(result.params_of(), config, env, _FILMED)
     frames = film.record(env, levels, policy, film.Shot(seed=seed))
     gif = film.save_animation(track(frames, "drawing", console=console, transient=True), out / "nav.gif")
     console.print(f"\nlearning curve  {curve}\nfilm            {gif}")
@@ -77,7 +77,7 @@ def _compare(env: Environment[Any, Any], result: TrainResult, seed: int, console
     levels = sample_levels(env, jax.random.key(seed + 1), _LEVELS)
     policies = {
         "untrained": untrained_policy(result.config, env, _LEVELS, jax.random.key(seed)),
-        "trained": as_policy(result.params_of(), result.config, env, _LEVELS, greedy=True),
+        "trained": as_policy(result.params_of(), result.config, env, _LEVELS),
     }
     for name, policy in policies.items():
         outcome = evaluate(env, policy, levels, jax.random.key(seed + 1))

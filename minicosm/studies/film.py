@@ -78,7 +78,7 @@ def policy_of(env: Environment[Any, Any], run: Path | None, num_worlds: int) -> 
         return random_policy(env)
     config = load_config(run)
     params = jax.tree.map(lambda x: x[0], load_params(run))
-    return as_policy(params, config, env, num_worlds, greedy=True)
+    return as_policy(params, config, env, num_worlds)
 
 
 def _drawing(env: Environment[Any, Any], levels: Any, shot: Shot) -> DrawFrame | None:
