@@ -95,7 +95,10 @@ def objects(rows: jax.Array, agents: Agents, config: MazeConfig) -> tuple[jax.Ar
 def symbolic(seen: jax.Array, facing: jax.Array) -> jax.Array:
     """u8[A, V, V, 3]: MiniGrid's (object, colour, state) of each cell."""
     colour = _lookup(seen, {WALL: GREY, FLOOR: BLUE, GOAL: GREEN, AGENT: RED})
-    return jnp.stack([seen, colour, facing], axis=-1)
+    parts = (seen, colour, facing)
+    together = sum((part.astype(jnp.uint32) << (8 * k) for k, part in enumerate(parts)), jnp.uint32(0))
+    together = jax.lax.optimization_barrier(together)  # or each channel works them out anew
+    return (together[..., None] >> np.arange(0, 24, 8, dtype=np.uint32)).astype(jnp.uint8)
 
 
 def flat(seen: jax.Array, facing: jax.Array, direction: jax.Array, config: MazeConfig) -> jax.Array:
@@ -199,6 +202,7 @@ def _look(rows: jax.Array, place: jax.Array, facing: jax.Array, config: MazeConf
     else:
         pair = jax.lax.dynamic_slice_in_dim(words, column // bits.WORD, 2, axis=1)
         window = (pair[:, 0] >> shift) | jnp.where(shift == 0, 0, pair[:, 1] << (bits.WORD - shift))
+    window = jax.lax.optimization_barrier(window)  # or XLA finds each row anew for each of its cells
     near = ((window[:, None] >> np.arange(size, dtype=np.uint32)) & 1) == 1  # [row, column] of the map
     sideways = jnp.where(facing == 0, near[:, ::-1], near[::-1])
     upright = jnp.where(facing == 3, near, near[::-1, ::-1]).T

@@ -1,0 +1,152 @@
+"""Env-steps per second of the maze beside JaxUED's Maze and XLand-MiniGrid: random actions, automatic reset.
+
+    python -m venv .venv-jaxued && .venv-jaxued/bin/pip install jaxued six
+    python benchmarks/maze_throughput.py --jaxued-python .venv-jaxued/bin/python
+
+The task is the same for JaxUED: 13 x 13 cells, 60 draws of walls, a 5 x 5 view, 250 steps, a new level at each reset;
+`jaxued-replay` plays the same level again instead, which makes no level and so is less work. XLand-MiniGrid (also given
+by `--xland-python`) plays its Empty-16x16. For each size the processes stay alive side by side and take turns, A B A B
+…, one compiled rollout each; ratios are of medians. `minigrid` is MiniGrid's own class in a `SyncVectorEnv` of 64
+worlds, stepped from Python in this process. The last lines time the search for the optimum and the generators.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import jax
+import machine
+import numpy as np
+
+from minicosm.envs.maze import Maze, MazeConfig, solve
+
+WORKER = pathlib.Path(__file__).parent / "maze_worker.py"
+STEPS = {"minicosm": 300, "jaxued": 30, "jaxued-replay": 200, "xland": 50}  # per timed rollout
+
+
+class Worker:
+    """A process that holds one compiled implementation."""
+
+    def __init__(self, python: str, implementation: str, batch: int) -> None:
+        sizes = ["--batch", str(batch), "--steps", str(STEPS[implementation])]
+        self.process = subprocess.Popen(
+            [python, str(WORKER), implementation, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.description = self.answer()
+
+    def answer(self) -> dict[str, float]:
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError(f"the worker ended with status {self.process.wait()}: {self.process.args}")
+
+    def run(self) -> dict[str, float]:
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(pythons: dict[str, str], batch: int, repeats: int) -> dict[str, object]:
+    """Alternate all implementations at one size."""
+    workers = {name: Worker(python, name, batch) for name, python in pythons.items()}
+    runs = {name: [] for name in workers}
+    for _ in range(repeats):
+        for name, worker in workers.items():
+            runs[name].append(worker.run())
+    row: dict[str, object] = {"batch": batch}
+    for name, worker in workers.items():
+        row[name] = {
+            "env_steps_per_s": statistics.median(r["env_steps"] / r["wall_s"] for r in runs[name]),
+            "env_steps_per_cpu_s": statistics.median(r["env_steps"] / r["cpu_s"] for r in runs[name]),
+            "resets_per_env_step": sum(r["resets"] for r in runs[name]) / sum(r["env_steps"] for r in runs[name]),
+            **worker.description,
+        }
+        worker.close()
+    return row
+
+
+def minigrid_rate(steps: int = 60) -> float | None:
+    """Env-steps per second of MiniGrid's Empty-16x16 with our view, 64 worlds in a SyncVectorEnv; None without it."""
+    try:
+        import gymnasium
+        import minigrid  # noqa: F401
+    except ImportError:
+        return None
+    make = lambda: gymnasium.make("MiniGrid-Empty-16x16-v0", agent_view_size=5, see_through_walls=True)  # noqa: E731
+    worlds = gymnasium.vector.SyncVectorEnv([make] * 64)
+    worlds.reset(seed=0)
+    rng = np.random.default_rng(0)
+    start = time.perf_counter()
+    for _ in range(steps):
+        worlds.step(rng.integers(0, 3, 64))
+    return 64 * steps / (time.perf_counter() - start)
+
+
+def rate(function, argument, count: int, repeats: int = 9) -> float:
+    """Items per second of a compiled `function` that handles `count` at a time, median."""
+    jax.block_until_ready(function(argument))
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        seconds.append(time.perf_counter() - start)
+    return count / statistics.median(seconds)
+
+
+def search_and_generators(count: int = 4096) -> dict[str, float]:
+    """Levels per second of the search for the optimum and of each generator, 13 x 13 cells."""
+    keys = jax.random.split(jax.random.key(0), count)
+    rates = {}
+    for kind in ("uniform", "solvable", "perfect", "rooms", "corridors", "caves"):
+        make = jax.jit(jax.vmap(Maze(MazeConfig(level_kind=kind)).sample_level))
+        rates[f"generate {kind}"] = rate(make, keys, count)
+        if kind in ("uniform", "perfect"):
+            rates[f"solve {kind}"] = rate(jax.jit(jax.vmap(solve.num_actions)), make(keys), count)
+    return rates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jaxued-python", help="python of an environment that has jaxued")
+    parser.add_argument("--xland-python", help="python of an environment that has xminigrid")
+    parser.add_argument("--batch", type=int, nargs="+", default=[64, 1024, 8192])
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    pythons = {"minicosm": sys.executable}
+    if args.jaxued_python:
+        pythons |= {"jaxued": args.jaxued_python, "jaxued-replay": args.jaxued_python}
+    if args.xland_python:
+        pythons["xland"] = args.xland_python
+    rows = []
+    for batch in args.batch:
+        row = compare(pythons, batch, args.repeats)
+        rows.append(row)
+        ours = row["minicosm"]
+        print(f"B = {batch}: minicosm {ours['env_steps_per_s']:,.0f} env-steps/s", flush=True)
+        for name in list(pythons)[1:]:
+            theirs = row[name]
+            wall, cpu = (ours[k] / theirs[k] for k in ("env_steps_per_s", "env_steps_per_cpu_s"))
+            print(f"  {name} {theirs['env_steps_per_s']:,.0f}: {wall:.1f}x, per CPU-second {cpu:.1f}x", flush=True)
+    python_rate = minigrid_rate()
+    print(
+        f"MiniGrid in a SyncVectorEnv: {python_rate:,.0f} env-steps/s" if python_rate else "MiniGrid is not installed"
+    )
+    rates = search_and_generators()
+    for name, value in rates.items():
+        print(f"{name}: {value:,.0f} levels/s")
+    path = machine.results_folder() / "maze_throughput.json"
+    result = {**machine.describe(), "rows": rows, "minigrid_env_steps_per_s": python_rate, "levels_per_s": rates}
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()
