@@ -97,8 +97,9 @@ def symbolic(seen: jax.Array, facing: jax.Array) -> jax.Array:
     colour = _lookup(seen, {WALL: GREY, FLOOR: BLUE, GOAL: GREEN, AGENT: RED})
     parts = (seen, colour, facing)
     together = sum((part.astype(jnp.uint32) << (8 * k) for k, part in enumerate(parts)), jnp.uint32(0))
-    together = jax.lax.optimization_barrier(together)  # or each channel works them out anew
-    return (together[..., None] >> np.arange(0, 24, 8, dtype=np.uint32)).astype(jnp.uint8)
+    together = _once(together)  # or each channel works them out anew
+    image: jax.Array = (together[..., None] >> np.arange(0, 24, 8, dtype=np.uint32)).astype(jnp.uint8)
+    return image
 
 
 def flat(seen: jax.Array, facing: jax.Array, direction: jax.Array, config: MazeConfig) -> jax.Array:
@@ -202,7 +203,7 @@ def _look(rows: jax.Array, place: jax.Array, facing: jax.Array, config: MazeConf
     else:
         pair = jax.lax.dynamic_slice_in_dim(words, column // bits.WORD, 2, axis=1)
         window = (pair[:, 0] >> shift) | jnp.where(shift == 0, 0, pair[:, 1] << (bits.WORD - shift))
-    window = jax.lax.optimization_barrier(window)  # or XLA finds each row anew for each of its cells
+    window = _once(window)  # or XLA finds each row anew for each of its cells
     near = ((window[:, None] >> np.arange(size, dtype=np.uint32)) & 1) == 1  # [row, column] of the map
     sideways = jnp.where(facing == 0, near[:, ::-1], near[::-1])
     upright = jnp.where(facing == 3, near, near[::-1, ::-1]).T
@@ -220,6 +221,12 @@ def _at(place: jax.Array, position: jax.Array, direction: jax.Array, size: int) 
     index = np.arange(size)
     is_there: jax.Array = (index[:, None] == column[:, None, None]) & (index == row[:, None, None])
     return is_there
+
+
+def _once(x: jax.Array) -> jax.Array:
+    """`x`, worked out once rather than anew in each loop that uses it."""
+    kept: jax.Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+    return kept
 
 
 def _lookup(kinds: jax.Array, table: dict[int, int]) -> jax.Array:
