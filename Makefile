@@ -19,7 +19,7 @@ demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/minicosm demo
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check $(CODE)

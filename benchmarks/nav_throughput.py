@@ -25,14 +25,18 @@ import machine
 from minicosm.envs.nav import Nav, NavConfig
 
 WORKER = pathlib.Path(__file__).parent / "nav_worker.py"
-STEPS = {"minicosm": 200, "jaxnav": 20}  # per timed rollout; the peer is hundreds of times slower
+
+
+def steps_of(implementation: str, batch: int) -> int:
+    """Ticks of one timed rollout; the peer, a hundred times slower, gets fewer."""
+    return 200 if implementation == "minicosm" else max(4, 2048 // batch)
 
 
 class Worker:
     """A process that holds one compiled implementation."""
 
     def __init__(self, python: str, implementation: str, robots: int, batch: int) -> None:
-        sizes = ["--robots", str(robots), "--batch", str(batch), "--steps", str(STEPS[implementation])]
+        sizes = ["--robots", str(robots), "--batch", str(batch), "--steps", str(steps_of(implementation, batch))]
         self.process = subprocess.Popen(
             [python, str(WORKER), implementation, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -131,6 +135,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     rate = peak_rate()
+    path = machine.results_folder() / "nav_throughput.json"
     rows = []
     for robots in args.robots:
         for batch in args.batch:
@@ -139,14 +144,13 @@ def main() -> None:
             row["floor"]["gap"] = row["floor"]["env_steps_per_s_at_peak"] / row["minicosm"]["env_steps_per_s"]
             rows.append(row)
             ours, theirs = row["minicosm"]["env_steps_per_s"], row["jaxnav"]["env_steps_per_s"]
+            path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
             print(
                 f"{robots} robots, B = {batch:5d}: minicosm {ours:11,.0f}  JaxNav {theirs:8,.0f} env-steps/s"
                 f"  {row['ratio']:6.0f}x (per CPU-second {row['ratio_per_cpu_s']:.0f}x)"
                 f"  gap to the arithmetic floor {row['floor']['gap']:.1f}",
                 flush=True,
             )
-    path = machine.results_folder() / "nav_throughput.json"
-    path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
     print(f"written: {path}")
 
 
