@@ -80,7 +80,7 @@ def minigrid_rate(steps: int = 60) -> float | None:
         import minigrid  # noqa: F401
     except ImportError:
         return None
-    make = lambda: gymnasium.make("MiniGrid-Empty-16x16-v0", agent_view_size=5, see_through_walls=True)  # noqa: E731
+    make = lambda: gymnasium.make("MiniGrid-Empty-16x16-v0", agent_view_size=5)  # noqa: E731
     worlds = gymnasium.vector.SyncVectorEnv([make] * 64)
     worlds.reset(seed=0)
     rng = np.random.default_rng(0)
