@@ -11,15 +11,14 @@ from typing import Any
 
 import jax
 import tyro
-from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
 import minicosm
 from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
-from minicosm.envs.spaces import Box, Space
+from minicosm.envs.spaces import Box, Dict, Space
 from minicosm.studies import demo as demonstration
 from minicosm.studies import film, throughput
 from minicosm.studies.tables import measure_with_progress, show_speeds
@@ -50,16 +49,16 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
 def list_worlds() -> None:
     """Show every registered world: its agents, spaces and names in other interfaces."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("world", "agents", "observation", "action", "steps", "other names", "what it is"):
-        table.add_column(column, overflow="fold")
+    console = Console(highlight=False)
     for entry in entries():
         env = minicosm.make(entry.name)
+        agents = f"{env.num_agents} agent{'s' if env.num_agents > 1 else ''}"
         ids = [f"Gymnasium {entry.gymnasium_id}"] if entry.gymnasium_id else []
         ids += [f"PettingZoo {entry.pettingzoo_id}"] if entry.pettingzoo_id else []
-        cells = (env.num_agents, _space(env.observation_space), _space(env.action_space), env.max_episode_steps)
-        table.add_row(entry.name, *map(str, cells), "\n".join(ids), entry.summary)
-    Console().print(table)
+        console.print(f"[bold]{entry.name}[/]: {entry.summary}")
+        console.print(f"  observation  {escape(_space(env.observation_space))}")
+        console.print(f"  action       {escape(_space(env.action_space))}")
+        console.print(f"  {agents}, {env.max_episode_steps} steps, {', '.join(ids)}\n")
     print('Make one with minicosm.make("nav") or gymnasium.make("minicosm/Nav-v0").')
 
 
@@ -190,6 +189,8 @@ def _space(space: Space) -> str:
         same = low.min() == low.max() and high.min() == high.max()
         bounds = f"{low.flat[0]:g} … {high.flat[0]:g}" if same else "bounds per element"
         return f"Box{list(space.shape)} {bounds}"
+    if isinstance(space, Dict):
+        return ", ".join(f"{name}: {_space(part)}" for name, part in space.items)
     return str(space).replace(", dtype='int32'", "")
 
 
