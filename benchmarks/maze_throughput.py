@@ -14,13 +14,13 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 import jax
 import machine
 import numpy as np
+from workers import Worker, alternate
 
 from minicosm.envs.maze import Maze, MazeConfig, solve
 
@@ -28,49 +28,13 @@ WORKER = pathlib.Path(__file__).parent / "maze_worker.py"
 STEPS = {"minicosm": 300, "jaxued": 30, "jaxued-replay": 200, "xland": 50}  # per timed rollout
 
 
-class Worker:
-    """A process that holds one compiled implementation."""
-
-    def __init__(self, python: str, implementation: str, batch: int) -> None:
-        sizes = ["--batch", str(batch), "--steps", str(STEPS[implementation])]
-        self.process = subprocess.Popen(
-            [python, str(WORKER), implementation, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.description = self.answer()
-
-    def answer(self) -> dict[str, float]:
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                return json.loads(line)
-        raise RuntimeError(f"the worker ended with status {self.process.wait()}: {self.process.args}")
-
-    def run(self) -> dict[str, float]:
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def compare(pythons: dict[str, str], batch: int, repeats: int) -> dict[str, object]:
     """Alternate all implementations at one size."""
-    workers = {name: Worker(python, name, batch) for name, python in pythons.items()}
-    runs = {name: [] for name in workers}
-    for _ in range(repeats):
-        for name, worker in workers.items():
-            runs[name].append(worker.run())
-    row: dict[str, object] = {"batch": batch}
-    for name, worker in workers.items():
-        row[name] = {
-            "env_steps_per_s": statistics.median(r["env_steps"] / r["wall_s"] for r in runs[name]),
-            "env_steps_per_cpu_s": statistics.median(r["env_steps"] / r["cpu_s"] for r in runs[name]),
-            "resets_per_env_step": sum(r["resets"] for r in runs[name]) / sum(r["env_steps"] for r in runs[name]),
-            **worker.description,
-        }
-        worker.close()
-    return row
+    workers = {
+        name: Worker([python, str(WORKER), name, "--batch", str(batch), "--steps", str(STEPS[name])])
+        for name, python in pythons.items()
+    }
+    return {"batch": batch, **alternate(workers, repeats)}
 
 
 def minigrid_rate(steps: int = 60) -> float | None:

@@ -13,14 +13,13 @@ this machine reaches on fused float32 multiply-adds.
 import argparse
 import json
 import pathlib
-import statistics
-import subprocess
 import sys
 import time
 
 import jax
 import jax.numpy as jnp
 import machine
+from workers import Worker, alternate
 
 from minicosm.envs.nav import Nav, NavConfig
 
@@ -32,54 +31,16 @@ def steps_of(implementation: str, batch: int) -> int:
     return 200 if implementation == "minicosm" else max(4, 2048 // batch)
 
 
-class Worker:
-    """A process that holds one compiled implementation."""
-
-    def __init__(self, python: str, implementation: str, robots: int, batch: int) -> None:
-        sizes = ["--robots", str(robots), "--batch", str(batch), "--steps", str(steps_of(implementation, batch))]
-        self.process = subprocess.Popen(
-            [python, str(WORKER), implementation, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.description = self.answer()
-
-    def answer(self) -> dict[str, float]:
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                return json.loads(line)
-        raise RuntimeError(f"the worker ended with status {self.process.wait()}: {self.process.args}")
-
-    def run(self) -> dict[str, float]:
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def compare(peer_python: str, robots: int, batch: int, repeats: int) -> dict[str, object]:
     """Alternate both implementations at one size."""
-    workers = {
-        "minicosm": Worker(sys.executable, "minicosm", robots, batch),
-        "jaxnav": Worker(peer_python, "jaxnav", robots, batch),
-    }
-    runs = {name: [] for name in workers}
-    for _ in range(repeats):
-        for name, worker in workers.items():
-            runs[name].append(worker.run())
-    row: dict[str, object] = {"robots": robots, "batch": batch}
-    for name, worker in workers.items():
-        wall = statistics.median(r["env_steps"] / r["wall_s"] for r in runs[name])
-        cpu = statistics.median(r["env_steps"] / r["cpu_s"] for r in runs[name])
-        resets = sum(r["resets"] for r in runs[name]) / sum(r["env_steps"] for r in runs[name])
-        row[name] = {
-            "env_steps_per_s": wall,
-            "env_steps_per_cpu_s": cpu,
-            "resets_per_env_step": resets,
-            **worker.description,
-        }
-        worker.close()
+
+    def worker(python: str, implementation: str) -> Worker:
+        steps = str(steps_of(implementation, batch))
+        sizes = ["--robots", str(robots), "--batch", str(batch), "--steps", steps]
+        return Worker([python, str(WORKER), implementation, *sizes])
+
+    workers = {"minicosm": worker(sys.executable, "minicosm"), "jaxnav": worker(peer_python, "jaxnav")}
+    row = {"robots": robots, "batch": batch, **alternate(workers, repeats)}
     ours, theirs = row["minicosm"], row["jaxnav"]
     row["ratio"] = ours["env_steps_per_s"] / theirs["env_steps_per_s"]
     row["ratio_per_cpu_s"] = ours["env_steps_per_cpu_s"] / theirs["env_steps_per_cpu_s"]
