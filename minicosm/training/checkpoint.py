@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from minicosm.envs.environment import Environment
 from minicosm.training.config import NetworkConfig, PPOConfig
-from minicosm.training.describe import from_json, to_json
+from minicosm.training.describe import from_json, to_json, to_text
 
 _KEPT = 2  # newest checkpoints that stay
 _HARMLESS = ("updates_per_chunk", "chunks_per_checkpoint")  # settings that do not change what is learnt
@@ -53,7 +53,7 @@ def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfi
     described = _read_description(run_dir)
     if described["world"] != json.loads(json.dumps(to_json(env))):
         raise ValueError(
-            f"cannot resume {str(run_dir)!r}: it is of another world, {load_env(run_dir)}, not {env!r}; "
+            f"cannot resume {str(run_dir)!r}: it is of another world, {to_text(described['world'])}, not {env!r}; "
             "choose another folder for a new run"
         )
     was, now = described["config"], json.loads(json.dumps(dataclasses.asdict(config)))

@@ -33,3 +33,14 @@ def from_json(described: Any) -> Any:
         return made(**{name: from_json(value) for name, value in described["fields"].items()})
     except (KeyError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(f"a description is damaged, or of another version of minicosm ({error})") from error
+
+
+def to_text(described: Any) -> str:
+    """What `to_json` made, as Python would show it; nothing is made from it."""
+    if isinstance(described, list):
+        return f"({', '.join(to_text(item) for item in described)})"
+    if isinstance(described, dict):
+        name = str(described.get("class", "?")).rpartition(":")[2].rpartition(".")[2]
+        fields = described.get("fields", {})
+        return f"{name}({', '.join(f'{key}={to_text(value)}' for key, value in fields.items())})"
+    return repr(described)
