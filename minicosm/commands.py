@@ -64,7 +64,7 @@ def list_worlds() -> None:
 
 def demo(
     out: Path = Path("demo"),
-    seconds: float = 100.0,
+    seconds: float = 75.0,
     seed: int = 0,
 ) -> None:
     """Train a robot to navigate, compare speeds, write a GIF and a learning curve.

@@ -1,4 +1,4 @@
-"""The demonstration: a robot learns to navigate in two minutes, how fast its worlds run, and a film of it."""
+"""The demonstration: a robot learns to navigate in about a minute, how fast its worlds run, and a film of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from minicosm.training import (
 _LEVELS = 500  # fresh levels that each policy is tried on
 _FILMED = 6
 _WORLDS = 1024  # side by side, in the speed table
-_TRAINING_STEPS = 12_000_000
+_TRAINING_STEPS = 8_000_000
 
 
 def run(out: Path, seconds: float, seed: int) -> None:
