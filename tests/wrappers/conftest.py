@@ -6,7 +6,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from minicosm.envs import struct
@@ -102,8 +101,3 @@ class Toy(Environment):
 def toy():
     """Toy worlds by their settings."""
     return lambda **settings: Toy(ToyConfig(**settings))
-
-
-def assert_fresh_and_writable(*trees):
-    for array in jax.tree.leaves(trees):
-        assert isinstance(array, np.ndarray) and array.flags.writeable

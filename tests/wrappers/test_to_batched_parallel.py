@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import assert_fresh_and_writable
+from fresh_arrays import assert_fresh_and_writable
 
 from minicosm.wrappers import BatchedParallelEnv, PettingZooEnv
 
