@@ -1,0 +1,154 @@
+"""One rigid-body engine, compiled, then timed on demand: the other half of `engine_throughput.py`.
+
+Reads commands from standard input, a line each, and answers with a line of JSON. `run` times one compiled scan of ticks
+of B scenes, from their start: levels of `data/kinetix_random_<size>.npz` in turn, run i from level 37 i on, so that few
+worlds see many levels too. Each scene's motors and thrusters keep the random action they were given. Positions are
+summed at the end, so that nothing is optimised away. It runs in whichever environment has the engine, hence imports
+only what that one needs.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+DATA = pathlib.Path(__file__).parent / "data"
+DT = 1.0 / 60.0  # s
+
+
+def load_scenes(size):
+    """The level file's arrays, by name."""
+    with np.load(DATA / f"kinetix_random_{size}.npz") as levels:
+        return {name: levels[name] for name in levels}
+
+
+def draw_actions(scenes):
+    """Motor actions in [-1, 1], thruster actions in [0, 1]: f32[B, J], f32[B, T], the same for every engine."""
+    rng = np.random.default_rng(0)
+    motors = rng.uniform(-1.0, 1.0, scenes["joint_active"].shape)
+    thrusters = rng.uniform(0.0, 1.0, scenes["thruster_active"].shape)
+    return motors.astype(np.float32), thrusters.astype(np.float32)
+
+
+def take_batch(levels, first, batch):
+    """`batch` of the stacked `levels` from index `first` on, round and round."""
+    return jax.tree.map(lambda x: x[(first + jnp.arange(batch)) % len(x)], levels)
+
+
+def minicosm_ticks(size, batch, steps):
+    """As `jax2d_ticks`, of our engine."""
+    raise NotImplementedError("the rigid-body engine of minicosm is not there yet: only jax2d can be timed")
+
+
+def jax2d_state(scenes, static):
+    """The scenes as Jax2D's SimState, with its own masses and moments of inertia: what it would step by itself."""
+    from jax2d.engine import create_empty_sim, recalculate_mass_and_inertia, recompute_global_joint_positions
+    from jax2d.sim_state import SimParams
+
+    empty, params, split = create_empty_sim(static), SimParams(), static.num_polygons
+
+    def build(scene):
+        count = scene["num_vertices"]
+        order = jnp.clip(count[:, None] - 1 - jnp.arange(4), 0)  # its polygons run clockwise
+        take = lambda part, names: {name: scene[name][part] for name in names}  # noqa: E731
+        shared = ("position", "rotation", "velocity", "angular_velocity", "inverse_mass", "inverse_inertia", "active")
+        polygon, circle = take(slice(None, split), shared), take(slice(split, None), shared)
+        joint = {
+            "a_index": scene["joint_shape_a"],
+            "b_index": scene["joint_shape_b"],
+            "a_relative_pos": scene["joint_anchor_a"],
+            "b_relative_pos": scene["joint_anchor_b"],
+            "active": scene["joint_active"],
+            "motor_on": scene["joint_motor_on"],
+            "motor_speed": scene["joint_motor_speed"] / params.base_motor_speed,
+            "motor_power": scene["joint_motor_power"],
+            "motor_has_joint_limits": scene["joint_has_limit"],
+            "min_rotation": scene["joint_lower"],
+            "max_rotation": scene["joint_upper"],
+            "is_fixed_joint": scene["joint_is_fixed"],
+            "rotation": scene["joint_rest_angle"],
+        }
+        thruster = {
+            "object_index": scene["thruster_shape"],
+            "relative_position": scene["thruster_point"],
+            "rotation": scene["thruster_angle"],
+            "power": scene["thruster_force"] / params.base_thruster_power,
+            "active": scene["thruster_active"],
+        }
+        vertices = jnp.take_along_axis(scene["vertices"], order[:, :, None], axis=1)
+        state = empty.replace(
+            polygon=empty.polygon.replace(vertices=vertices, n_vertices=count, **polygon),
+            circle=empty.circle.replace(radius=scene["radius"], **circle),
+            joint=empty.joint.replace(**joint),
+            thruster=empty.thruster.replace(**thruster),
+            collision_matrix=scene["collides"],
+            gravity=scene["gravity"],
+        )
+        density = scene["density"]
+        state = recalculate_mass_and_inertia(state, static, density[:split], density[split:])
+        return recompute_global_joint_positions(state, static)
+
+    return jax.jit(jax.vmap(build))({name: jnp.asarray(array) for name, array in scenes.items()})
+
+
+def jax2d_ticks(size, batch, steps):
+    """Functions of Jax2D: start(first) -> state, and state -> (state, sum) over `steps` ticks of B worlds.
+
+    A tick is one `PhysicsEngine.step` with the settings it is published with: 1/60 s, 10 solver iterations, warm start.
+    """
+    from jax2d.engine import PhysicsEngine
+    from jax2d.sim_state import SimParams
+    from kinetix.environment.utils import static_env_params_from_size
+
+    static = static_env_params_from_size(size)
+    engine, params = PhysicsEngine(static), SimParams(dt=DT)
+    scenes = load_scenes(size)
+    levels = jax2d_state(scenes, static), jnp.concatenate(draw_actions(scenes), axis=1)
+
+    def tick(carry, _):
+        state, actions = carry
+        # Its step also hands back every pair's contacts, which its environments read; here they may be left out.
+        state, _ = jax.vmap(engine.step, in_axes=(0, None, 0))(state, params, actions)
+        return (state, actions), None
+
+    def rollout(carry):
+        carry, _ = jax.lax.scan(tick, carry, None, length=steps)
+        return carry, carry[0].polygon.position.sum() + carry[0].circle.position.sum()
+
+    return jax.jit(lambda first: take_batch(levels, first, batch)), rollout
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("implementation", choices=["minicosm", "jax2d"])
+    parser.add_argument("--size", choices=["s", "m", "l"], required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    args = parser.parse_args()
+    build = minicosm_ticks if args.implementation == "minicosm" else jax2d_ticks
+    begin, rollout = build(args.size, args.batch, args.steps)
+    state = begin(0)
+    start = time.perf_counter()
+    compiled = jax.jit(rollout, donate_argnums=0).lower(state).compile()
+    compile_s = time.perf_counter() - start
+    jax.block_until_ready(compiled(state))
+    memory = compiled.memory_analysis()
+    describe = {"compile_s": compile_s, "jax": jax.__version__, "temporary_bytes": memory.temp_size_in_bytes}
+    print(json.dumps(describe), flush=True)
+    for i, _ in enumerate(sys.stdin):
+        state = jax.block_until_ready(begin(37 * i))
+        wall, cpu = time.perf_counter(), time.process_time()
+        _, total = jax.block_until_ready(compiled(state))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        assert jnp.isfinite(total)
+        ticks = args.batch * args.steps
+        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": ticks, "resets": 0}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
