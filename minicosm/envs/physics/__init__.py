@@ -1,0 +1,1 @@
+"""The 2D universe: rigid bodies, joints, motors and thrusters, where a task is data."""
