@@ -119,10 +119,10 @@ MINICOSM_FN I<W> lane_index() {
   return index;
 }
 
-// Lane `i` of a V, I or U.
+// Lane `i` of a V, I, U or M.
 template <class T>
 MINICOSM_FN auto get(const T& v, [[maybe_unused]] int i) {
-  if constexpr (kWidth<T> == 1) {
+  if constexpr (sizeof(T) <= 4) {
     return v;
   } else {
     return v[i];
@@ -131,7 +131,7 @@ MINICOSM_FN auto get(const T& v, [[maybe_unused]] int i) {
 
 template <class T, class S>
 MINICOSM_FN void set(T& v, [[maybe_unused]] int i, S value) {
-  if constexpr (kWidth<T> == 1) {
+  if constexpr (sizeof(T) <= 4) {
     v = value;
   } else {
     v[i] = value;

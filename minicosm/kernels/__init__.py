@@ -1,0 +1,1 @@
+"""Hot inner loops in C++, called from JAX."""

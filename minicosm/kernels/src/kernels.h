@@ -1,0 +1,22 @@
+// The kernels of one instruction set, as a table of plain functions: all that the rest of the library knows of them.
+
+#ifndef MINICOSM_KERNELS_KERNELS_H_
+#define MINICOSM_KERNELS_KERNELS_H_
+
+#include <stdint.h>
+
+namespace minicosm {
+
+struct LidarScan;
+
+struct Kernels {
+  // Each works on the worlds first … last - 1 of what it is given.
+  void (*lidar_scan)(const LidarScan& scan, int64_t first, int64_t last);
+};
+
+// The table for this machine, or the one that was asked for: see instruction_sets.cc.
+const Kernels& kernels();
+
+}  // namespace minicosm
+
+#endif  // MINICOSM_KERNELS_KERNELS_H_
