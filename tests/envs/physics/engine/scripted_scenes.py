@@ -1,19 +1,22 @@
 """Scenes in plain dataclasses, that both our engine and native Box2D can step: the parity test's common ground.
 
-SI units, y up, angles anticlockwise. `SCENES` holds them by name; `padded` gives a scene as arrays of one size, with
-the names and meanings of the level files that `benchmarks/kinetix_scenes.py` writes. Box2D's answers lie beside this
-file in `box2d_reference.json`, written by `benchmarks/box2d_scenes.py`.
+SI units, y up, angles anticlockwise. `SCENES` holds them by name; `built` gives a scene to our engine, all of them
+in one size. Box2D's answers lie in `box2d_reference.json`, written by `benchmarks/box2d_scenes.py`.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
+from minicosm.envs.physics.engine import scene as engine
+from minicosm.envs.physics.engine.build import build, idle, slots
+from minicosm.envs.physics.engine.definitions import Circle, Pin, Polygon, Shape, Weld
+from minicosm.envs.physics.engine.scene import Controls, State
+from minicosm.envs.physics.engine.size import Size
 
 Poses = Sequence[Sequence[float]]  # x m, y m, angle rad of each body, in the scene's order
 
-NUM_WALLS, NUM_POLYGONS, NUM_CIRCLES, NUM_JOINTS, NUM_THRUSTERS = 4, 20, 8, 10, 1  # every scene fits
+SIZE = Size(num_polygons=17, num_circles=7, num_joints=9, num_thrusters=0, num_walls=2)  # every scene fits
 
 
 @dataclass(frozen=True)
@@ -246,19 +249,6 @@ SCENES: dict[str, Callable[[], Scene]] = {
 }
 
 
-def slots(scene: Scene) -> list[int]:
-    """The padded slot of each body: walls from 0, other polygons from NUM_WALLS, discs from NUM_POLYGONS."""
-    free = {"wall": 0, "polygon": NUM_WALLS, "disc": NUM_POLYGONS}
-    places = []
-    for body in scene.bodies:
-        kind = "disc" if not body.vertices else "wall" if body.is_static else "polygon"
-        places.append(free[kind])
-        free[kind] += 1
-    if free["wall"] > NUM_WALLS or free["polygon"] > NUM_POLYGONS or free["disc"] > NUM_POLYGONS + NUM_CIRCLES:
-        raise ValueError(f"the scene needs up to slots {free}, more than the padded size has: enlarge it")
-    return places
-
-
 def anchor(body: Body, point: tuple[float, float]) -> tuple[float, float]:
     """A world point of the starting pose in the body's frame."""
     cos, sin = math.cos(body.rotation), math.sin(body.rotation)
@@ -266,80 +256,32 @@ def anchor(body: Body, point: tuple[float, float]) -> tuple[float, float]:
     return cos * x + sin * y, cos * y - sin * x
 
 
-def mass_properties(body: Body) -> tuple[float, float]:
-    """Mass, kg, and moment of inertia about the centroid, kg m², in closed form."""
-    if not body.vertices:
-        mass = body.density * math.pi * body.radius**2
-        return mass, mass * body.radius**2 / 2
-    v, w = np.array(body.vertices), np.roll(body.vertices, -1, axis=0)
-    double_area = v[:, 0] * w[:, 1] - v[:, 1] * w[:, 0]
-    squares = (v * v).sum(1) + (v * w).sum(1) + (w * w).sum(1)
-    return body.density * double_area.sum() / 2, body.density * (double_area * squares).sum() / 12
-
-
-def padded(scene: Scene) -> dict[str, np.ndarray]:
-    """The scene as arrays of the one size that all of them fit, without a level axis."""
-    num_shapes = NUM_POLYGONS + NUM_CIRCLES
-    zeros = lambda *shape: np.zeros(shape, np.float32)
-    arrays = {name: zeros(num_shapes, 2) for name in ("position", "velocity")}
-    names = ("rotation", "angular_velocity", "density", "inverse_mass", "inverse_inertia", "friction", "restitution")
-    arrays |= {name: zeros(num_shapes) for name in names}
-    square = np.array([[-0.1, -0.1], [0.1, -0.1], [0.1, 0.1], [-0.1, 0.1]], np.float32)  # in empty slots
-    arrays["active"] = np.zeros(num_shapes, bool)
-    arrays["vertices"] = np.tile(square, (NUM_POLYGONS, 1, 1))
-    arrays["num_vertices"] = np.full(NUM_POLYGONS, 4, np.int32)
-    arrays["radius"] = np.full(NUM_CIRCLES, 0.1, np.float32)
-    arrays["gravity"] = np.array(scene.gravity, np.float32)
-    places = slots(scene)
-    for place, body in zip(places, scene.bodies, strict=True):
-        for name in ("position", "velocity", "rotation", "angular_velocity", "density", "friction", "restitution"):
-            arrays[name][place] = getattr(body, name)
-        arrays["active"][place] = True
-        if not body.is_static:
-            mass, inertia = mass_properties(body)
-            arrays["inverse_mass"][place], arrays["inverse_inertia"][place] = 1.0 / mass, 1.0 / inertia
-        if body.vertices:
-            count = len(body.vertices)
-            arrays["vertices"][place] = body.vertices + body.vertices[-1:] * (4 - count)
-            arrays["num_vertices"][place] = count
-        else:
-            arrays["radius"][place - NUM_POLYGONS] = body.radius
-    moves = arrays["inverse_mass"] > 0.0
-    collides = arrays["active"][:, None] & arrays["active"][None, :] & (moves[:, None] | moves[None, :])
-    np.fill_diagonal(collides, False)
-    arrays["collides"] = collides
-    return arrays | padded_joints(scene, places, collides) | padded_thrusters()
-
-
-def padded_joints(scene: Scene, places: list[int], collides: np.ndarray) -> dict[str, np.ndarray]:
-    """The joints' arrays; what they join ceases to collide, in `collides` itself."""
-    zeros = lambda *shape: np.zeros((NUM_JOINTS, *shape), np.float32)
-    arrays = {"shape_a": np.zeros(NUM_JOINTS, np.int32), "shape_b": np.ones(NUM_JOINTS, np.int32)}
-    arrays |= {"anchor_a": zeros(2), "anchor_b": zeros(2)}
-    arrays |= {name: zeros() for name in ("rest_angle", "lower", "upper", "motor_speed", "motor_torque")}
-    arrays |= {name: np.zeros(NUM_JOINTS, bool) for name in ("is_fixed", "has_limit", "motor_on", "active")}
+def built(scene: Scene) -> tuple[engine.Scene, State, Controls, tuple[int, ...]]:
+    """The scene for our engine in `SIZE`, with its state, its motors' controls, and the slot of each body."""
+    is_wall = [body.is_static and bool(body.vertices) for body in scene.bodies]
+    order = [i for i, wall in enumerate(is_wall) if not wall] + [i for i, wall in enumerate(is_wall) if wall]
+    number = {body: place for place, body in enumerate(order)}  # shapes are counted first, then walls
+    shapes = [as_shape(scene.bodies[i]) for i in order]
+    split = len(order) - sum(is_wall)
+    joints = [as_joint(joint, number) for joint in scene.joints]
+    made, state = build(SIZE, shapes[:split], joints, walls=shapes[split:], gravity=scene.gravity)
+    places = slots(SIZE, shapes[:split], shapes[split:])
+    controls = idle(made)
     for i, joint in enumerate(scene.joints):
-        a, b = scene.bodies[joint.body_a], scene.bodies[joint.body_b]
-        place_a, place_b = places[joint.body_a], places[joint.body_b]
-        collides[place_a, place_b] = collides[place_b, place_a] = False
-        arrays["shape_a"][i], arrays["shape_b"][i] = place_a, place_b
-        arrays["anchor_a"][i], arrays["anchor_b"][i] = anchor(a, joint.point), anchor(b, joint.point)
-        arrays["rest_angle"][i] = b.rotation - a.rotation
-        arrays["active"][i], arrays["is_fixed"][i] = True, joint.is_fixed
-        if joint.limits is not None:
-            arrays["has_limit"][i], (arrays["lower"][i], arrays["upper"][i]) = True, joint.limits
         if joint.motor is not None:
-            arrays["motor_on"][i], (arrays["motor_speed"][i], arrays["motor_torque"][i]) = True, joint.motor
-    return {f"joint_{name}": array for name, array in arrays.items()}
+            speed, torque = controls.motor_speed.at[i], controls.motor_torque.at[i]
+            controls = replace(controls, motor_speed=speed.set(joint.motor[0]), motor_torque=torque.set(joint.motor[1]))
+    return made, state, controls, tuple(places[number[i]] for i in range(len(scene.bodies)))
 
 
-def padded_thrusters() -> dict[str, np.ndarray]:
-    """Empty thruster slots."""
-    count = NUM_THRUSTERS
-    return {
-        "thruster_shape": np.zeros(count, np.int32),
-        "thruster_point": np.zeros((count, 2), np.float32),
-        "thruster_angle": np.zeros(count, np.float32),
-        "thruster_force": np.zeros(count, np.float32),
-        "thruster_active": np.zeros(count, bool),
-    }
+def as_shape(body: Body) -> Shape:
+    """A body in our engine's words."""
+    names = ("position", "rotation", "density", "friction", "restitution", "velocity", "angular_velocity")
+    fields = {name: getattr(body, name) for name in names} | {"static": body.is_static}
+    return Polygon(body.vertices, **fields) if body.vertices else Circle(body.radius, **fields)
+
+
+def as_joint(joint: Joint, number: dict[int, int]) -> Pin | Weld:
+    """A joint in our engine's words, which number bodies as `number` says."""
+    a, b = number[joint.body_a], number[joint.body_b]
+    return Weld(a, b, at=joint.point) if joint.is_fixed else Pin(a, b, at=joint.point, limits=joint.limits)
