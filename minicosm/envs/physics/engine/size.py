@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def pairs(size: Size) -> np.ndarray:
     for _ in range(seats - 1):
         meetings = zip(ring[: seats // 2], reversed(ring[seats // 2 :]), strict=True)
         visited += [sorted(m) for m in meetings if max(m) < size.num_shapes]
-        ring = [ring[0], ring[-1], *ring[1:-1]]
+        ring = next_round(ring)
     free = range(size.num_walls, size.num_shapes)
     visited += [[wall, shape] for wall in range(size.num_walls) for shape in free]
     return np.array(visited, np.int32).reshape(-1, 2)
@@ -93,3 +94,52 @@ def pair_index(size: Size) -> np.ndarray:
     for k, (a, b) in enumerate(pairs(size)):
         index[a, b] = index[b, a] = k
     return index
+
+
+class Rounds(NamedTuple):
+    """The pairs as the solver takes them, padded with pair number K where there is none.
+
+    Seat i is shape num_walls + i, or nobody. In round r of the tournament, table t seats `left` and `right`.
+    """
+
+    free: np.ndarray  # i32[seats - 1, seats / 2]: pair that meets at each table of each round
+    left: np.ndarray  # i32[seats - 1, seats / 2]: seat
+    right: np.ndarray  # i32[seats - 1, seats / 2]: seat
+    walls: np.ndarray  # i32[num_walls, seats]: pair of each wall and each seat
+
+
+@functools.cache
+def rounds(size: Size) -> Rounds:
+    """Which pair meets where."""
+    seats, index = num_seats(size), pair_index(size)
+    half, first = seats // 2, size.num_walls
+
+    def number(a: int, b: int) -> int:
+        return int(index[a, b]) if max(a, b) < size.num_shapes else size.num_pairs
+
+    ring = list(range(seats))
+    left, right = [], []
+    for _ in range(seats - 1):
+        left.append(ring[:half])
+        right.append(ring[half:][::-1])
+        ring = next_round(ring)
+    free = [[number(first + a, first + b) for a, b in zip(*r, strict=True)] for r in zip(left, right, strict=True)]
+    walls = [[number(wall, first + seat) for seat in range(seats)] for wall in range(first)]
+    as_array = lambda rows, width: np.array(rows, np.int32).reshape(-1, width)  # noqa: E731
+    return Rounds(as_array(free, half), as_array(left, half), as_array(right, half), as_array(walls, seats))
+
+
+@functools.cache
+def sides(size: Size) -> tuple[np.ndarray, np.ndarray]:
+    """i32[K] each: the shape of every pair that the solver sits on the left, and the one on the right."""
+    table = rounds(size)
+    left, right = pairs(size).T.copy()  # walls sit on the left
+    is_pair = table.free < size.num_pairs
+    left[table.free[is_pair]] = size.num_walls + table.left[is_pair]
+    right[table.free[is_pair]] = size.num_walls + table.right[is_pair]
+    return left, right
+
+
+def next_round(ring: list[int]) -> list[int]:
+    """The circle method: the first seat stays, the others move on by one."""
+    return [ring[0], ring[-1], *ring[1:-1]]

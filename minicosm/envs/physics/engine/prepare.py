@@ -1,0 +1,200 @@
+"""What is found once per tick: contact rows from where the shapes lie, joints from how they hang, forces.
+
+Arrays are batch-last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minicosm.envs.physics.engine.collide import (
+    Manifold,
+    Polygons,
+    circle_circle,
+    polygon_circle,
+    polygon_polygon,
+    with_normals,
+)
+from minicosm.envs.physics.engine.config import EngineConfig
+from minicosm.envs.physics.engine.contact import Impulses, Rows, relative_motion
+from minicosm.envs.physics.engine.joint import Pin
+from minicosm.envs.physics.engine.scene import Controls, Scene, State
+from minicosm.envs.physics.engine.size import Size, pairs, rounds, sides
+from minicosm.envs.physics.engine.soft import softness
+
+Tree = TypeVar("Tree")
+
+
+def world_polygons(scene: Scene, state: State) -> Polygons:
+    """The polygons where they lie, f32[V, P, B]."""
+    num_polygons = scene.size.num_polygons
+    angle, place = state.rotation[:num_polygons], state.position[:num_polygons]
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    x, y = jnp.swapaxes(scene.vertices[:, :, 0], 0, 1), jnp.swapaxes(scene.vertices[:, :, 1], 0, 1)
+    return with_normals(place[:, 0] + cos * x - sin * y, place[:, 1] + sin * x + cos * y)
+
+
+def manifolds(scene: Scene, state: State) -> Manifold:
+    """How the shapes of every pair face each other, f32[..., K, B], normals from the left shape to the right one."""
+    size = scene.size
+    num_polygons = size.num_polygons
+    polygons = world_polygons(scene, state)
+    x, y, radius = state.position[num_polygons:, 0], state.position[num_polygons:, 1], scene.radius
+    a, b = pairs(size).T
+    kinds = (b < num_polygons, (a < num_polygons) & (b >= num_polygons), a >= num_polygons)
+    pick = lambda index: Polygons(*(field[:, index] for field in polygons))  # noqa: E731
+    circle = lambda index: (x[index - num_polygons], y[index - num_polygons], radius[index - num_polygons])  # noqa: E731
+    parts = []
+    if kinds[0].any():
+        parts.append(polygon_polygon(pick(a[kinds[0]]), pick(b[kinds[0]])))
+    if kinds[1].any():
+        parts.append(polygon_circle(pick(a[kinds[1]]), *circle(b[kinds[1]])))
+    if kinds[2].any():
+        parts.append(circle_circle(circle(a[kinds[2]]), circle(b[kinds[2]])))
+    where = np.argsort(np.concatenate([np.flatnonzero(kind) for kind in kinds]))
+    found = Manifold(*(jnp.concatenate(fields, axis=-2)[..., where, :] for fields in zip(*parts, strict=True)))
+    flip = jnp.asarray(np.where(sides(size)[0] == a, 1.0, -1.0), x.dtype)[:, None]
+    return found._replace(normal_x=flip * found.normal_x, normal_y=flip * found.normal_y)
+
+
+def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
+    """f32[3 (x, y, turn), S, B] m/s^2, m/s^2, rad/s^2: of gravity and thrusters, through the tick."""
+    thrusters, num_shapes = scene.thrusters, scene.size.num_shapes
+    is_at = (jnp.arange(num_shapes)[:, None] == thrusters.shape[:, None]).astype(state.rotation.dtype)  # [T, S, B]
+    angle = jnp.sum(is_at * state.rotation, axis=1)
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    px, py = thrusters.point[:, 0], thrusters.point[:, 1]
+    force_x = controls.thrust * jnp.cos(angle + thrusters.angle)
+    force_y = controls.thrust * jnp.sin(angle + thrusters.angle)
+    torque = (cos * px - sin * py) * force_y - (sin * px + cos * py) * force_x
+    push = jnp.sum(is_at[None] * jnp.stack([force_x, force_y, torque])[:, :, None], axis=1)
+    weight = jnp.where(scene.inverse_mass > 0.0, 1.0, 0.0)
+    return jnp.stack(
+        [
+            weight * scene.gravity[0] + scene.inverse_mass * push[0],
+            weight * scene.gravity[1] + scene.inverse_mass * push[1],
+            scene.inverse_inertia * push[2],
+        ]
+    )
+
+
+def contact_rows(
+    scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig
+) -> tuple[Rows, Impulses]:
+    """Rows and warm impulses of every pair, f32[..., K, B], from where the shapes lie."""
+    found = manifolds(scene, state)
+    left, right = sides(scene.size)
+    x, y = state.position[:, 0], state.position[:, 1]
+    arms = []
+    for side in (left, right):
+        from_x, from_y = found.x - x[side], found.y - y[side]
+        along = from_x * found.normal_y - from_y * found.normal_x
+        across = -from_x * found.normal_x - from_y * found.normal_y
+        arms.append(jnp.stack([along, across]))
+    arm = jnp.stack(arms)
+    inverse_mass = jnp.stack([scene.inverse_mass[left], scene.inverse_mass[right]])
+    inverse_inertia = jnp.stack([scene.inverse_inertia[left], scene.inverse_inertia[right]])
+    is_found = scene.collides & (found.separation < _margins(scene, state, acceleration, config))
+    inverse = jnp.sum(inverse_mass, axis=0) + jnp.sum(inverse_inertia[:, None, None] * arm**2, axis=0)
+    mass = jnp.where(is_found & (inverse > 0.0), 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
+    warm = jnp.where(is_found[..., None, :], jnp.moveaxis(state.contacts, 1, 0), 0.0)  # [point, K, 4, B]
+    rows = Rows(
+        nx=found.normal_x,
+        ny=found.normal_y,
+        inverse_mass=inverse_mass,
+        inverse_inertia=inverse_inertia,
+        arm=arm,
+        mass=mass,
+        separation=found.separation,
+        slip=warm[:, :, 2],
+        friction=jnp.sqrt(scene.friction[left] * scene.friction[right]),
+        restitution=jnp.maximum(scene.restitution[left], scene.restitution[right]),
+        is_static=jnp.any(inverse_mass == 0.0, axis=0),
+    )
+    velocity = jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity])
+    approach = relative_motion(rows, velocity[:, left], velocity[:, right])[0]
+    return rows, Impulses(warm[:, :, 0], warm[:, :, 1], jnp.zeros_like(approach), approach)
+
+
+def _margins(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> jax.Array:
+    """f32[K, B] m: how far ahead of a touch a contact counts. Walls see as far as a shape can come in one tick."""
+    size = scene.size
+    reach = jnp.concatenate([jnp.sqrt(jnp.max(jnp.sum(scene.vertices**2, axis=2), axis=1)), scene.radius])
+    pull_x, pull_y, _ = acceleration
+    speed = jnp.hypot(state.velocity[:, 0], state.velocity[:, 1]) + config.dt * jnp.hypot(pull_x, pull_y)
+    ahead = config.dt * (speed + jnp.abs(state.angular_velocity) * reach)
+    a, b = pairs(size).T
+    is_wall = jnp.asarray(a < size.num_walls)[:, None]
+    return config.margin + jnp.where(is_wall, ahead[b], 0.0)
+
+
+class Pins(NamedTuple):
+    """All joints: pins led by J, whom they hold, and their warm impulses."""
+
+    pin: Pin  # fields f32[J, ..., B]
+    holds: jax.Array  # f32[J, 2 (a, b), seats, B]: 1 at the seat of each of the two shapes; a wall has none
+    impulses: jax.Array  # f32[J, 6, B]
+
+
+def joint_pins(scene: Scene, state: State, controls: Controls, config: EngineConfig, seats: int) -> Pins:
+    """The joints as they hang at the start of the tick."""
+    joints, step = scene.joints, config.substep
+    dtype = state.rotation.dtype
+    ends = jnp.stack([joints.shape_a, joints.shape_b], axis=1)  # [J, 2, B]
+    is_end = (jnp.arange(scene.size.num_shapes)[:, None] == ends[:, :, None]).astype(dtype)  # [J, 2, S, B]
+    of_ends = lambda field: jnp.sum(is_end * field, axis=2)  # noqa: E731  f32[S, B] -> f32[J, 2, B]
+    active = joints.active.astype(dtype)
+    inverse_mass, inverse_inertia = (active[:, None] * of_ends(f) for f in (scene.inverse_mass, scene.inverse_inertia))
+    angle, x, y = of_ends(state.rotation), of_ends(state.position[:, 0]), of_ends(state.position[:, 1])
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    anchor_x, anchor_y = (jnp.stack([joints.anchor_a[:, i], joints.anchor_b[:, i]], axis=1) for i in (0, 1))
+    arm = jnp.stack([cos * anchor_x - sin * anchor_y, sin * anchor_x + cos * anchor_y], axis=2)
+    turning = jnp.sum(inverse_inertia, axis=1)
+    spring = softness(joints.spring_hertz, joints.spring_damping, step)
+    has_spring = (joints.spring_hertz > 0.0).astype(dtype)
+    pin = Pin(
+        inverse_mass=inverse_mass,
+        inverse_inertia=inverse_inertia,
+        arm=arm,
+        between=jnp.stack([x[:, 1] - x[:, 0], y[:, 1] - y[:, 0]], axis=1),
+        angle=angle[:, 1] - angle[:, 0] - joints.rest_angle,
+        torsion=jnp.where(turning > 0.0, 1.0 / jnp.where(turning > 0.0, turning, 1.0), 0.0),
+        spring=spring._replace(
+            mass_scale=has_spring * spring.mass_scale, impulse_scale=1.0 - has_spring * (1.0 - spring.impulse_scale)
+        ),
+        has_limit=active * joints.has_limit.astype(dtype),
+        lower=joints.lower,
+        upper=joints.upper,
+        motor_speed=controls.motor_speed,
+        motor_impulse=active * step * controls.motor_torque,
+    )
+    holds = is_end[:, :, scene.size.num_walls :]
+    empty = seats - holds.shape[2]
+    holds = jnp.pad(holds, ((0, 0), (0, 0), (0, empty), (0, 0)))
+    return Pins(pin, holds, active[:, None] * state.joint_impulses)
+
+
+def by_round(fields: Tree, size: Size) -> tuple[Tree, Tree]:
+    """Fields f32[..., K, B] as f32[rounds, ..., tables, B] of the free shapes, and f32[walls, ..., seats, B]."""
+    table = rounds(size)
+
+    def gather(field: jax.Array, index: np.ndarray) -> jax.Array:
+        padded = jnp.concatenate([field, jnp.zeros_like(field[..., :1, :])], axis=-2)
+        chosen = padded[..., index.reshape(-1), :]
+        return jnp.moveaxis(chosen.reshape(*field.shape[:-2], *index.shape, field.shape[-1]), -3, 0)
+
+    return tuple(jax.tree.map(lambda f, i=index: gather(f, i), fields) for index in (table.free, table.walls))  # type: ignore[return-value]
+
+
+def by_pair(free: jax.Array, walls: jax.Array, size: Size) -> jax.Array:
+    """The inverse of `by_round` for one field: f32[..., K, B]."""
+    table = rounds(size)
+    flat = [jnp.moveaxis(f, 0, -3).reshape(*f.shape[1:-2], -1, f.shape[-1]) for f in (free, walls)]
+    where = np.zeros(size.num_pairs + 1, np.int32)
+    place = np.concatenate([table.free.reshape(-1), table.walls.reshape(-1)])
+    where[place] = np.arange(len(place))
+    return jnp.concatenate(flat, axis=-2)[..., where[: size.num_pairs], :]

@@ -1,0 +1,285 @@
+"""One tick in pure JAX, on every device: the definition of what is right.
+
+The order of things is fixed by the size alone, never by the scene. Contacts are found once; then each sub-step
+integrates velocities, applies the last impulses again, solves joints and contacts with the bias that mends positions,
+integrates positions, and solves once more without it. Contacts are visited in rounds (see `size.rounds`), within
+which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
+
+Arrays are batch-last: leading axes as in `scene`, B scenes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.envs.physics.engine import contact, joint
+from minicosm.envs.physics.engine.config import EngineConfig
+from minicosm.envs.physics.engine.contact import Impulses, Rows, Solve, Springs
+from minicosm.envs.physics.engine.joint import Pin, Sides
+from minicosm.envs.physics.engine.prepare import (
+    Pins,
+    accelerations,
+    by_pair,
+    by_round,
+    contact_rows,
+    joint_pins,
+)
+from minicosm.envs.physics.engine.scene import Controls, Scene, State
+from minicosm.envs.physics.engine.size import Size, num_seats, rounds
+from minicosm.envs.physics.engine.soft import Softness, softness
+from minicosm.envs.physics.engine.sweep import stop_at_statics
+
+
+class Motion(NamedTuple):
+    """Of the seats: the free shapes, and an empty one where their number is odd."""
+
+    velocity: jax.Array  # f32[3 (x, y, turn), seats, B]  m/s, m/s, rad/s
+    moved: jax.Array  # f32[3, seats, B]  m, m, rad, since the tick began
+    turned: jax.Array  # f32[2, seats, B]  cosine and sine of the turn
+
+
+class Warm(NamedTuple):
+    """Impulses, as they go from solve to solve."""
+
+    free: Impulses  # f32[rounds, 2, tables, B]
+    walls: Impulses  # f32[walls, 2, seats, B]
+    joints: jax.Array  # f32[J, 6, B]
+
+
+class Prepared(NamedTuple):
+    """What stays during a tick."""
+
+    free: Rows  # f32[rounds, ..., tables, B]
+    walls: Rows  # f32[walls, ..., seats, B]
+    pins: Pins
+    push: jax.Array  # f32[3, seats, B]: velocity that gravity and thrusters add in a sub-step
+
+
+def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -> State:
+    """The state after `config.dt`; every array batch-last."""
+    size = scene.size
+    acceleration = accelerations(scene, state, controls)
+    rows, impulses = contact_rows(scene, state, acceleration, config)
+    (free, walls), (free_impulses, wall_impulses) = by_round(rows, size), by_round(impulses, size)
+    pins = joint_pins(scene, state, controls, config, num_seats(size))
+    prepared = Prepared(free, walls, pins, config.substep * _seated(acceleration, size))
+    warm = Warm(free_impulses, wall_impulses, pins.impulses)
+    velocity = _seated(jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity]), size)
+    motion = Motion(velocity, jnp.zeros_like(velocity), jnp.zeros_like(velocity[:2]).at[0].set(1.0))
+
+    def substep(carry: tuple[Motion, Warm], _: None) -> tuple[tuple[Motion, Warm], None]:
+        return _substep(prepared, *carry, size, config), None
+
+    (motion, warm), _ = jax.lax.scan(substep, (motion, warm), None, length=config.num_substeps)
+    velocity, warm = _bounced(prepared, motion.velocity, warm, config)
+    return _after(scene, state, prepared, motion._replace(velocity=_clamped(velocity, config)), warm)
+
+
+def _substep(prepared: Prepared, motion: Motion, warm: Warm, size: Size, config: EngineConfig) -> tuple[Motion, Warm]:
+    springs, joint_spring = _springs(config)
+    velocity = _clamped(motion.velocity + prepared.push, config)
+    velocity = _warm_started_joints(prepared.pins, warm.joints, motion._replace(velocity=velocity))
+    velocity = _warm_started_contacts(prepared, warm, velocity)
+    motion, warm = _solved_joints(prepared.pins, motion._replace(velocity=velocity), warm, joint_spring, config)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.biased, springs)
+    motion = _advanced(motion, config.substep)
+    motion, warm = _solved_joints(prepared.pins, motion, warm, None, config)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.relaxed, springs)
+    summed = lambda i: i._replace(total=i.total + i.normal)  # noqa: E731
+    return motion, warm._replace(free=summed(warm.free), walls=summed(warm.walls))
+
+
+def _springs(config: EngineConfig) -> tuple[Springs, Softness]:
+    step = config.substep
+    contacts = Springs(
+        contact=softness(config.contact_stiffness / step, config.contact_damping, step),
+        static_contact=softness(2.0 * config.contact_stiffness / step, config.contact_damping, step),
+        friction=softness(config.friction_stiffness / step, config.contact_damping, step),
+        push_speed=config.max_push_speed,
+        step=step,
+    )
+    return contacts, softness(config.joint_stiffness / step, config.joint_damping, step)
+
+
+def _seated(values: jax.Array, size: Size) -> jax.Array:
+    """f32[k, S, B] of all shapes -> f32[k, seats, B] of the free ones."""
+    empty = num_seats(size) - size.num_free
+    return jnp.pad(values[:, size.num_walls :], ((0, 0), (0, empty), (0, 0)))
+
+
+def _clamped(velocity: jax.Array, config: EngineConfig) -> jax.Array:
+    """Velocities f32[3, seats, B] of at most the greatest speed and spin."""
+    speed_squared = velocity[0] ** 2 + velocity[1] ** 2
+    limit = config.max_speed
+    is_over = speed_squared > limit**2
+    scale = jnp.where(is_over, limit / jnp.sqrt(jnp.where(is_over, speed_squared, 1.0)), 1.0)
+    spin = jnp.clip(velocity[2], -config.max_spin, config.max_spin)
+    return jnp.stack([velocity[0] * scale, velocity[1] * scale, spin])
+
+
+def _advanced(motion: Motion, step: float) -> Motion:
+    """Positions after a sub-step; the turn's cosine and sine by their series, which max_spin keeps short."""
+    change = step * motion.velocity
+    turn = change[2]
+    square = turn**2
+    sin = turn * (1.0 - square / 6.0 * (1.0 - square / 20.0))
+    cos = 1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0))
+    old_cos, old_sin = motion.turned
+    turned = jnp.stack([old_cos * cos - old_sin * sin, old_sin * cos + old_cos * sin])
+    return Motion(motion.velocity, motion.moved + change, turned)
+
+
+# Contacts: rounds of the tournament, then walls.
+
+
+def _over_rounds(
+    function: Callable[..., tuple[Impulses, jax.Array, jax.Array]], velocity: jax.Array, *by_round: object
+) -> tuple[Impulses, jax.Array]:
+    """Let `function(left, right, *fields)` solve each round of the tournament; velocities f32[3, seats, B]."""
+    half = velocity.shape[1] // 2
+
+    def play(ring: jax.Array, fields: tuple[object, ...]) -> tuple[jax.Array, Impulses]:
+        new, left, right = function(ring[:, :half], ring[:, half:][:, ::-1], *fields)
+        ring = jnp.concatenate([left, right[:, ::-1]], axis=1)
+        return jnp.concatenate([ring[:, :1], ring[:, -1:], ring[:, 1:-1]], axis=1), new
+
+    velocity, impulses = jax.lax.scan(play, velocity, by_round)  # after the last round, everyone is home again
+    return impulses, velocity
+
+
+def _over_walls(
+    function: Callable[..., tuple[Impulses, jax.Array, jax.Array]], velocity: jax.Array, *by_wall: object
+) -> tuple[Impulses, jax.Array]:
+    still = jnp.zeros_like(velocity)
+
+    def meet(velocity: jax.Array, fields: tuple[object, ...]) -> tuple[jax.Array, Impulses]:
+        new, _, velocity = function(still, velocity, *fields)
+        return velocity, new
+
+    velocity, impulses = jax.lax.scan(meet, velocity, by_wall)
+    return impulses, velocity
+
+
+def _solved_contacts(
+    prepared: Prepared,
+    motion: Motion,
+    warm: Warm,
+    size: Size,
+    coefficients: Callable[[Rows, jax.Array, Springs], Solve],
+    springs: Springs,
+) -> tuple[Motion, Warm]:
+    table = rounds(size)
+    moved_left, moved_right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
+
+    def planned(rows: Rows, left: jax.Array, right: jax.Array) -> Solve:
+        return coefficients(rows, contact.relative_motion(rows, left, right), springs)
+
+    def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses):
+        return contact.solve(rows, plan, old, left, right)
+
+    plan = jax.vmap(planned)(prepared.free, moved_left, moved_right)
+    free, velocity = _over_rounds(solve, motion.velocity, prepared.free, plan, warm.free)
+    plan = jax.vmap(planned, in_axes=(0, None, None))(prepared.walls, jnp.zeros_like(motion.moved), motion.moved)
+    walls, velocity = _over_walls(solve, velocity, prepared.walls, plan, warm.walls)
+    return motion._replace(velocity=velocity), warm._replace(free=free, walls=walls)
+
+
+def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: jax.Array) -> jax.Array:
+    def push(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses):
+        return (old, *contact.apply(rows, jnp.stack([old.normal, old.tangent]), left, right))
+
+    _, velocity = _over_rounds(push, velocity, prepared.free, warm.free)
+    _, velocity = _over_walls(push, velocity, prepared.walls, warm.walls)
+    return velocity
+
+
+def _bounced(prepared: Prepared, velocity: jax.Array, warm: Warm, config: EngineConfig) -> tuple[jax.Array, Warm]:
+    def bounce(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses):
+        return contact.bounce(rows, config.restitution_threshold, old, left, right)
+
+    free, velocity = _over_rounds(bounce, velocity, prepared.free, warm.free)
+    walls, velocity = _over_walls(bounce, velocity, prepared.walls, warm.walls)
+    return velocity, warm._replace(free=free, walls=walls)
+
+
+# Joints: one after the other.
+
+
+def _over_joints(
+    function: Callable[[Pin, jax.Array, Sides], tuple[jax.Array, jax.Array]],
+    pins: Pins,
+    impulses: jax.Array,
+    motion: Motion,
+) -> tuple[jax.Array, jax.Array]:
+    """Let `function` give each joint's impulses f32[6, B] and velocities f32[2, 3, B]; returns all, and f32[3, seats, B]."""
+
+    def visit(velocity: jax.Array, item: tuple[Pin, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        pin, holds, old = item
+        of_sides = lambda field: jnp.sum(holds[:, None] * field, axis=2)  # noqa: E731  f32[k, seats, B] -> f32[2, k, B]
+        turned = of_sides(motion.turned - jnp.array([1.0, 0.0], velocity.dtype)[:, None, None])
+        turned = turned.at[:, 0].add(1.0)  # a wall has not turned
+        sides = Sides(of_sides(velocity), of_sides(motion.moved), turned)
+        new, after = function(pin, old, sides)
+        change = after - sides.velocity
+        return velocity + jnp.sum(holds[:, None] * change[:, :, None], axis=0), new
+
+    velocity, new = jax.lax.scan(visit, motion.velocity, (pins.pin, pins.holds, impulses))
+    return new, velocity
+
+
+def _warm_started_joints(pins: Pins, impulses: jax.Array, motion: Motion) -> jax.Array:
+    start = lambda pin, old, sides: (old, joint.warm_start(pin, old, sides))  # noqa: E731
+    return _over_joints(start, pins, impulses, motion)[1]
+
+
+def _solved_joints(
+    pins: Pins, motion: Motion, warm: Warm, bias: Softness | None, config: EngineConfig
+) -> tuple[Motion, Warm]:
+    solve = lambda pin, old, sides: joint.solve(pin, old, sides, bias, config.substep)  # noqa: E731
+    impulses = warm.joints
+    for _ in range(config.num_joint_sweeps if impulses.shape[0] else 0):
+        impulses, velocity = _over_joints(solve, pins, impulses, motion)
+        motion = motion._replace(velocity=velocity)
+    return motion, warm._replace(joints=impulses)
+
+
+def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm: Warm) -> State:
+    """The state that a tick leaves."""
+    size = scene.size
+    num_free, table = size.num_free, rounds(size)
+    moved = stop_at_statics(scene, state, motion.moved[:, :num_free])
+    with_walls = lambda values: jnp.pad(values, ((size.num_walls, 0),) + ((0, 0),) * (values.ndim - 1))  # noqa: E731
+    left, right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
+    free_slip = jax.vmap(_slip)(prepared.free, warm.free, left, right)
+    still = jnp.zeros_like(motion.moved)
+    wall_slip = jax.vmap(_slip, in_axes=(0, 0, None, None))(prepared.walls, warm.walls, still, motion.moved)
+    contacts = jnp.stack(
+        [
+            by_pair(warm.free.normal, warm.walls.normal, size),
+            by_pair(warm.free.tangent, warm.walls.tangent, size),
+            by_pair(free_slip, wall_slip, size),
+            by_pair(warm.free.total, warm.walls.total, size),
+        ],
+        axis=2,
+    )
+    return State(
+        position=state.position + with_walls(jnp.moveaxis(moved[:2], 0, 1)),
+        rotation=state.rotation + with_walls(moved[2]),
+        velocity=with_walls(jnp.moveaxis(motion.velocity[:2, :num_free], 0, 1)),
+        angular_velocity=with_walls(motion.velocity[2, :num_free]),
+        contacts=jnp.moveaxis(contacts, 0, 1),
+        joint_impulses=warm.joints,
+    )
+
+
+def _slip(rows: Rows, impulses: Impulses, left: jax.Array, right: jax.Array) -> jax.Array:
+    """f32[2, n, B] m: how far right slipped against left since the contact stuck; 0 where it slides or is open."""
+    sticks = jnp.abs(impulses.tangent) < STICKS * rows.friction * impulses.normal
+    return jnp.where(sticks, rows.slip + contact.relative_motion(rows, left, right)[1], 0.0)
+
+
+STICKS = 0.999  # of the Coulomb limit: friction below it holds
