@@ -43,7 +43,12 @@ Shape = Polygon | Circle
 
 
 def box(width: float, height: float, **fields: Any) -> Polygon:
-    """A rectangle of `width` by `height` metres about the origin of its drawing frame, with `fields` of `Polygon`."""
+    """A rectangle of `width` by `height` metres about the origin of its drawing frame, with `fields` of `Polygon`.
+
+    Raises ValueError where a side is not above zero.
+    """
+    if not (width > 0 and height > 0):
+        raise ValueError(f"a box has width {width!r} and height {height!r}: both must be above 0 m")
     x, y = 0.5 * width, 0.5 * height
     return Polygon(((-x, -y), (x, -y), (x, y), (-x, y)), **fields)
 

@@ -15,7 +15,7 @@ Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
 def disc_mass(radius: Array, density: Array | float = 1.0) -> tuple[Array, Array]:
-    """Mass [...] (kg) of discs of `radius` [...] (m) and `density` (kg/m^2), and inertia [...] (kg m^2) about the centre."""
+    """Mass [...] (kg) and inertia about the centre [...] (kg m^2) of discs: `radius` in m, `density` in kg/m^2."""
     mass = density * np.pi * radius * radius
     return mass, 0.5 * mass * radius * radius
 
