@@ -40,9 +40,61 @@ def take_batch(levels, first, batch):
     return jax.tree.map(lambda x: x[(first + jnp.arange(batch)) % len(x)], levels)
 
 
+def minicosm_scenes(levels, size):
+    """The levels for our engine: stacked scenes, states and controls."""
+    from minicosm.envs.physics.engine.build import start
+    from minicosm.envs.physics.engine.scene import Controls, Joints, Scene, Thrusters
+    from minicosm.envs.physics.engine.size import LARGE, MEDIUM, SMALL, pairs
+
+    room = {"s": SMALL, "m": MEDIUM, "l": LARGE}[size]
+    motors, thrusters = draw_actions(levels)
+    pin = {name.removeprefix("joint_"): array for name, array in levels.items() if name.startswith("joint_")}
+    free = ~pin["is_fixed"]
+    names = ("shape_a", "shape_b", "anchor_a", "anchor_b", "rest_angle", "active")
+    joints = Joints(
+        **{name: pin[name] for name in names},
+        has_limit=pin["is_fixed"] | pin["has_limit"],
+        lower=pin["lower"] * free,
+        upper=pin["upper"] * free,
+        spring_hertz=np.zeros_like(pin["lower"]),
+        spring_damping=np.ones_like(pin["lower"]),
+    )
+    names = ("vertices", "radius", "inverse_mass", "inverse_inertia", "friction", "restitution", "gravity")
+    scenes = Scene(
+        **{name: levels[name] for name in names},
+        collides=levels["collides"][:, pairs(room)[:, 0], pairs(room)[:, 1]],
+        joints=joints,
+        thrusters=Thrusters(levels["thruster_shape"], levels["thruster_point"], levels["thruster_angle"]),
+        size=room,
+    )
+    scenes = jax.tree.map(jnp.asarray, scenes)
+    names = ("position", "rotation", "velocity", "angular_velocity")
+    states = jax.vmap(start)(scenes, *(jnp.asarray(levels[name]) for name in names))
+    controls = Controls(
+        motor_speed=pin["motor_speed"] * motors,
+        motor_torque=pin["motor_torque"] * (pin["motor_on"] & pin["active"]),
+        thrust=levels["thruster_force"] * thrusters * levels["thruster_active"],
+    )
+    return scenes, states, jax.tree.map(jnp.asarray, controls)
+
+
 def minicosm_ticks(size, batch, steps):
-    """As `jax2d_ticks`, of our engine."""
-    raise NotImplementedError("the rigid-body engine of minicosm is not there yet: only jax2d can be timed")
+    """As `jax2d_ticks`, of our engine: its kernel, or its reference under MINICOSM_KERNELS=off."""
+    try:
+        from minicosm.envs.physics.engine import step
+    except ImportError:
+        sys.exit("minicosm.envs.physics.engine has no `step` yet: only jax2d and box2d can be timed")
+    levels = minicosm_scenes(load_scenes(size), size)
+
+    def tick(carry, _):
+        scene, state, controls = carry
+        return (scene, jax.vmap(step)(scene, state, controls), controls), None
+
+    def rollout(carry):
+        carry, _ = jax.lax.scan(tick, carry, None, length=steps)
+        return carry, carry[1].position.sum()
+
+    return compiled_runs(lambda first: take_batch(levels, first, batch), rollout)
 
 
 def jax2d_state(scenes, static):
@@ -97,7 +149,7 @@ def jax2d_state(scenes, static):
 
 
 def jax2d_ticks(size, batch, steps):
-    """Functions of Jax2D: start(first) -> state, and state -> (state, sum) over `steps` ticks of B worlds.
+    """Description and timed run of Jax2D.
 
     A tick is one `PhysicsEngine.step` with the settings it is published with: 1/60 s, 10 solver iterations, warm start.
     """
@@ -120,7 +172,37 @@ def jax2d_ticks(size, batch, steps):
         carry, _ = jax.lax.scan(tick, carry, None, length=steps)
         return carry, carry[0].polygon.position.sum() + carry[0].circle.position.sum()
 
-    return jax.jit(lambda first: take_batch(levels, first, batch)), rollout
+    return compiled_runs(lambda first: take_batch(levels, first, batch), rollout)
+
+
+def compiled_runs(begin, rollout):
+    """Compile `rollout`, and say what that took; the run starts it from `begin(first level)`, which is not timed."""
+    begin = jax.jit(begin)
+    state = begin(0)
+    start = time.perf_counter()
+    compiled = jax.jit(rollout, donate_argnums=0).lower(state).compile()
+    compile_s = time.perf_counter() - start
+    jax.block_until_ready(compiled(state))
+    temporary = compiled.memory_analysis().temp_size_in_bytes
+    describe = {"compile_s": compile_s, "jax": jax.__version__, "temporary_bytes": temporary}
+
+    def run(first):
+        state = jax.block_until_ready(begin(first))
+        wall, cpu = time.perf_counter(), time.process_time()
+        _, total = jax.block_until_ready(compiled(state))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        assert jnp.isfinite(total)
+        return wall, cpu
+
+    return describe, run
+
+
+def serve(describe, run, ticks):
+    """Answer each line of standard input with one timed run of `ticks` ticks in all."""
+    print(json.dumps(describe), flush=True)
+    for i, _ in enumerate(sys.stdin):
+        wall, cpu = run(37 * i)
+        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": ticks, "resets": 0}), flush=True)
 
 
 def main():
@@ -131,23 +213,7 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     args = parser.parse_args()
     build = minicosm_ticks if args.implementation == "minicosm" else jax2d_ticks
-    begin, rollout = build(args.size, args.batch, args.steps)
-    state = begin(0)
-    start = time.perf_counter()
-    compiled = jax.jit(rollout, donate_argnums=0).lower(state).compile()
-    compile_s = time.perf_counter() - start
-    jax.block_until_ready(compiled(state))
-    memory = compiled.memory_analysis()
-    describe = {"compile_s": compile_s, "jax": jax.__version__, "temporary_bytes": memory.temp_size_in_bytes}
-    print(json.dumps(describe), flush=True)
-    for i, _ in enumerate(sys.stdin):
-        state = jax.block_until_ready(begin(37 * i))
-        wall, cpu = time.perf_counter(), time.process_time()
-        _, total = jax.block_until_ready(compiled(state))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        assert jnp.isfinite(total)
-        ticks = args.batch * args.steps
-        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": ticks, "resets": 0}), flush=True)
+    serve(*build(args.size, args.batch, args.steps), ticks=args.batch * args.steps)
 
 
 if __name__ == "__main__":
