@@ -102,9 +102,7 @@ def polygon_circle(a: Polygons, x: jax.Array, y: jax.Array, radius: jax.Array) -
     return _one_point(nx, ny, x - back * nx, y - back * ny, separation)
 
 
-def circle_circle(
-    a: tuple[jax.Array, jax.Array, jax.Array], b: tuple[jax.Array, jax.Array, jax.Array]
-) -> Manifold:
+def circle_circle(a: tuple[jax.Array, jax.Array, jax.Array], b: tuple[jax.Array, jax.Array, jax.Array]) -> Manifold:
     """Manifolds of n pairs of circles, each (x, y, radius) of f32[n, B]."""
     (ax, ay, radius_a), (bx, by, radius_b) = a, b
     dx, dy = bx - ax, by - ay

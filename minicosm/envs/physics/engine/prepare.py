@@ -82,9 +82,7 @@ def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
     )
 
 
-def contact_rows(
-    scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig
-) -> tuple[Rows, Impulses]:
+def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> tuple[Rows, Impulses]:
     """Rows and warm impulses of every pair, f32[..., K, B], from where the shapes lie."""
     found = manifolds(scene, state)
     left, right = sides(scene.size)
@@ -101,6 +99,7 @@ def contact_rows(
     is_found = scene.collides & (found.separation < _margins(scene, state, acceleration, config))
     inverse = jnp.sum(inverse_mass, axis=0) + jnp.sum(inverse_inertia[:, None, None] * arm**2, axis=0)
     mass = jnp.where(is_found & (inverse > 0.0), 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
+    pull = acceleration[:2, right] - acceleration[:2, left]
     warm = jnp.where(is_found[..., None, :], jnp.moveaxis(state.contacts, 1, 0), 0.0)  # [point, K, 4, B]
     rows = Rows(
         nx=found.normal_x,
@@ -113,6 +112,7 @@ def contact_rows(
         slip=warm[:, :, 2],
         friction=jnp.sqrt(scene.friction[left] * scene.friction[right]),
         restitution=jnp.maximum(scene.restitution[left], scene.restitution[right]),
+        pull=0.5 * config.substep * (found.normal_x * pull[0] + found.normal_y * pull[1]),
         is_static=jnp.any(inverse_mass == 0.0, axis=0),
     )
     velocity = jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity])
