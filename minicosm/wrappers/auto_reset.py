@@ -148,13 +148,21 @@ class AutoReset:
     ) -> tuple[AutoResetState, Observation]:
         """Move the worlds of `mask` to their next episodes."""
         state = self._fill(state, mask)
-        env_state, first_observation = state.ready
+        shapes = jax.tree.map(jnp.shape, (state.env_state, observation))
+
+        def is_due(carry: Any) -> jax.Array:
+            return jnp.any(carry[1])
+
+        def restart(carry: Any) -> Any:
+            now, due = carry
+            return _select(due, _flat(state.ready), now), jnp.zeros_like(due)
+
+        # a loop of one turn at most, and of none in the many ticks in which no world ends
+        now, _ = jax.lax.while_loop(is_due, restart, (_flat((state.env_state, observation)), mask))
+        env_state, observation = jax.tree.map(lambda x, shape: x.reshape(shape), now, shapes)
         return dataclasses.replace(
-            state,
-            env_state=_select(mask, env_state, state.env_state),
-            episode=state.episode + mask,
-            used=state.used | mask,
-        ), _select(mask, first_observation, observation)
+            state, env_state=env_state, episode=state.episode + mask, used=state.used | mask
+        ), observation
 
     def _fill(self, state: AutoResetState, needed: jax.Array) -> AutoResetState:
         """Prepare used places, those of `needed` worlds first, until no needed one and few others are used up."""
@@ -178,6 +186,11 @@ class AutoReset:
 
 def _key_for(world_key: jax.Array, purpose: int, index: jax.Array | int) -> jax.Array:
     return jax.random.fold_in(jax.random.fold_in(world_key, purpose), index)
+
+
+def _flat(tree: Any) -> Any:
+    """Every array as [B, ...] with at most two axes: a CPU's vectors need a long last one."""
+    return jax.tree.map(lambda x: x.reshape(x.shape[0], -1) if x.ndim > 2 else x, tree)
 
 
 def _select(mask: jax.Array, new: Any, old: Any) -> Any:

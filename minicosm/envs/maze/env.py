@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment, Observation, TimeStep
-from minicosm.envs.maze import observe, solve
+from minicosm.envs.maze import glance, observe, solve
 from minicosm.envs.maze.config import MazeConfig
 from minicosm.envs.maze.generate import generate
 from minicosm.envs.maze.level import STEPS, Level
@@ -167,9 +167,13 @@ class Maze(Environment[Level, State]):
 
     def _observe(self, state: State) -> Observation:
         config = self.config
-        seen, facing = observe.objects(
-            state.rows, observe.Agents(state.position, state.direction, state.goal, state.success), config
-        )
+        agents = observe.Agents(state.position, state.direction, state.goal, state.success)
+        if config.view_kind != "rgb" and glance.fits(config):
+            word = glance.look(state.rows, agents, config)
+            if config.view_kind == "flat":
+                return glance.flat(word, config)
+            return {"image": glance.symbolic(word, config), "direction": state.direction}
+        seen, facing = observe.objects(state.rows, agents, config)
         if config.view_kind == "flat":
             return observe.flat(seen, facing, state.direction, config)
         if config.view_kind == "rgb":

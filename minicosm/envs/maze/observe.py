@@ -190,21 +190,32 @@ def visible(wall: jax.Array) -> jax.Array:
     return ((lit_rows[:, None, :] >> column) & 1) == 1
 
 
+def corner(place: jax.Array, facing: jax.Array, config: MazeConfig) -> tuple[jax.Array, jax.Array]:
+    """i32[], i32[]: the least column and row of the map that an agent sees; `place` i32[2], `facing` i32[]."""
+    ahead, half = config.view_size - 1, config.view_size // 2  # half to both sides, or all of it ahead
+    column = place[0] - jnp.where(facing == 0, 0, jnp.where(facing == 2, ahead, half))
+    row = place[1] - jnp.where(facing == 1, 0, jnp.where(facing == 3, ahead, half))
+    return column, row
+
+
+def window(rows: jax.Array, column: jax.Array, row: jax.Array, config: MazeConfig) -> jax.Array:
+    """u32[V]: the V rows from `row` on, the cell of `column` their lowest bit, and V bits of them of use."""
+    size, m = config.view_size, margin(config)
+    words = jax.lax.dynamic_slice_in_dim(rows, row + m, size)
+    shift = ((column + m) % bits.WORD).astype(jnp.uint32)
+    if rows.shape[1] == 1:
+        return words[:, 0] >> shift
+    pair = jax.lax.dynamic_slice_in_dim(words, (column + m) // bits.WORD, 2, axis=1)
+    both: jax.Array = (pair[:, 0] >> shift) | jnp.where(shift == 0, 0, pair[:, 1] << (bits.WORD - shift))
+    return both
+
+
 def _look(rows: jax.Array, place: jax.Array, facing: jax.Array, config: MazeConfig) -> jax.Array:
     """bool[V, V]: the walls of one agent's view; `place` i32[2], `facing` i32[]."""
-    size, half, m = config.view_size, config.view_size // 2, margin(config)
-    # the view's least column and row, by direction: half to both sides, or all of it ahead
-    column = place[0] + m - jnp.where(facing == 0, 0, jnp.where(facing == 2, size - 1, half))
-    row = place[1] + m - jnp.where(facing == 1, 0, jnp.where(facing == 3, size - 1, half))
-    words = jax.lax.dynamic_slice_in_dim(rows, row, size)
-    shift = (column % bits.WORD).astype(jnp.uint32)
-    if rows.shape[1] == 1:
-        window = words[:, 0] >> shift
-    else:
-        pair = jax.lax.dynamic_slice_in_dim(words, column // bits.WORD, 2, axis=1)
-        window = (pair[:, 0] >> shift) | jnp.where(shift == 0, 0, pair[:, 1] << (bits.WORD - shift))
-    window = _once(window)  # or XLA finds each row anew for each of its cells
-    near = ((window[:, None] >> np.arange(size, dtype=np.uint32)) & 1) == 1  # [row, column] of the map
+    seen = _once(
+        window(rows, *corner(place, facing, config), config)
+    )  # or XLA finds each row anew for each of its cells
+    near = ((seen[:, None] >> np.arange(config.view_size, dtype=np.uint32)) & 1) == 1  # [row, column] of the map
     sideways = jnp.where(facing == 0, near[:, ::-1], near[::-1])
     upright = jnp.where(facing == 3, near, near[::-1, ::-1]).T
     view: jax.Array = jnp.where(facing % 2 == 0, sideways, upright)
