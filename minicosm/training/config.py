@@ -108,16 +108,32 @@ class PPOConfig:
         return self
 
 
+# long rollouts for the memory to learn through; a strong entropy bonus, as a policy that commits itself early goes round
+# in circles in labyrinths
+_MAZE: dict[str, Any] = {
+    "total_steps": 8_000_000,
+    "learning_rate": 1e-3,
+    "epochs": 3,
+    "minibatches": 4,
+    "gamma": 0.995,
+    "entropy": 0.03,
+    "updates_per_chunk": 20,
+}
+
+
 def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """The config tuned for `env`'s family, with `settings` over its fields.
 
-    Several agents fill more lanes with fewer worlds. Raises ValueError for an unknown setting or a value that cannot
+    Mazes get a net with a memory. Several agents fill more lanes with fewer worlds. Raises ValueError for an unknown setting or a value that cannot
     work.
     """
+    from minicosm.envs.maze import Maze
     from minicosm.envs.nav import Nav
 
     network = NetworkConfig()
-    if isinstance(env, Nav):
+    if isinstance(env, Maze):
+        network = NetworkConfig(hidden=(64,), recurrent=True, memory=96)
+    elif isinstance(env, Nav):
         beams = env.config.num_beams
         pool = max(p for p in range(1, max(1, beams // 32) + 1) if beams % p == 0)
         network = NetworkConfig(scan=beams, pool=pool, near=min(1.0, env.config.radius / env.config.lidar_range))
@@ -129,4 +145,6 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     if env.num_agents > 1:
         num_envs = max(16, 128 // env.num_agents // 16 * 16)
         tuned |= {"num_envs": num_envs, "minibatches": 16, "total_steps": 4_000_000}
+    if isinstance(env, Maze):
+        tuned |= _MAZE | {"num_envs": 256 // env.num_agents}
     return PPOConfig(**{**tuned, **settings})

@@ -106,6 +106,7 @@ def plot_curves(points: Sequence[CurvePoint], path: str | os.PathLike[str], titl
         axes.set(xlabel="env-steps, millions", title=label)
         if name == "success":
             axes.set_ylim(0.0, 1.0)
+        if name == "success" and "collision" in points[0].values:
             also = [point.mean("collision") for point in points]
             axes.plot([p.steps / 1e6 for p in points], also, color="#b3261e", linewidth=1.2, linestyle="--")
             axes.legend(axes.lines[-2:], ["succeed", "collide"], frameon=False, loc="center right")
