@@ -109,7 +109,7 @@ class Nav(Environment[Level, State]):
             time=jnp.zeros((), jnp.int32),
             shortest_time=geodesic.shortest_time(level, config) if config.report_optimal else None,
         )
-        return state, self._observe(key, state, self._scan(state, self._window(state)))
+        return state, self._observe(key, state)[0]
 
     @override
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, TimeStep]:
@@ -140,9 +140,9 @@ class Nav(Environment[Level, State]):
             ended=ended,
         )
 
-        ranges = self._scan(state, window)
+        observation, shortest = self._observe(key, state)
         weights = config.reward
-        near = jnp.min(ranges, axis=-1) < config.radius + weights.proximity_margin
+        near = shortest < config.radius + weights.proximity_margin
         own = (
             weights.goal * arrived
             + weights.collision * collided
@@ -159,7 +159,7 @@ class Nav(Environment[Level, State]):
             taken = state.time * config.dt
             info |= {"shortest_time": state.shortest_time, "optimality_gap": taken / state.shortest_time - 1.0}
         return state, TimeStep(
-            observation=self._observe(key, state, ranges),
+            observation=observation,
             reward=reward,
             terminated=ended,
             truncated=~ended & (state.time >= config.max_steps),
@@ -201,7 +201,7 @@ class Nav(Environment[Level, State]):
 
     def ranges(self, state: State) -> jax.Array:
         """f32[A, R]: what each robot's lidar measures now, without noise, m."""
-        return self._scan(state, self._window(state))
+        return lidar.scan(state.packed, state.robots, self._present(state), self.config)
 
     def _command(self, action: jax.Array) -> jax.Array:
         """f32[A, 2]: speed and turn rate asked for."""
@@ -231,21 +231,9 @@ class Nav(Environment[Level, State]):
         cell = jnp.floor(state.robots.position / self.config.cell_size).astype(jnp.int32)
         return occupancy.window(state.packed, cell, self.config.window)
 
-    def _scan(self, state: State, window: occupancy.Window) -> jax.Array:
-        """f32[A, R]: exact range of each beam, m."""
+    def _observe(self, key: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
+        """The observation, and the shortest true range of each robot, f32[A] in m."""
         config, robots = self.config, state.robots
-        cos, sin = lidar.beam_directions(robots.heading, config.num_beams)
-        cells = robots.position / config.cell_size
-        max_range = config.lidar_range / config.cell_size
-        walls = lidar.wall_ranges(window, cells, cos, sin, max_range)
-        discs = lidar.disc_ranges(cells, cos, sin, self._present(state), config.radius / config.cell_size)
-        return jnp.minimum(walls, discs) * config.cell_size
-
-    def _observe(self, key: jax.Array, state: State, ranges: jax.Array) -> jax.Array:
-        config, robots = self.config, state.robots
-        if config.lidar_noise > 0:
-            noise = config.lidar_noise * jax.random.normal(key, ranges.shape)
-            ranges = jnp.clip(ranges + noise, 0.0, config.lidar_range)
         to_goal = self._goal(state) - robots.position
         distance = _norm(to_goal)
         cos, sin = jnp.cos(robots.heading), jnp.sin(robots.heading)
@@ -261,7 +249,12 @@ class Nav(Environment[Level, State]):
             ],
             axis=-1,
         )
-        return jnp.concatenate([ranges / config.lidar_range - 0.5, rest], axis=-1)
+        if config.lidar_noise == 0:
+            return lidar.observe(state.packed, robots, self._present(state), rest, config)
+        ranges = self.ranges(state)
+        noisy = ranges + config.lidar_noise * jax.random.normal(key, ranges.shape)
+        noisy = jnp.clip(noisy, 0.0, config.lidar_range)
+        return jnp.concatenate([noisy / config.lidar_range - 0.5, rest], axis=-1), jnp.min(ranges, axis=-1)
 
 
 def _norm(vectors: jax.Array) -> jax.Array:

@@ -13,20 +13,67 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from minicosm.envs.nav.occupancy import Window
+from minicosm import kernels
+from minicosm.envs.nav import occupancy
+from minicosm.envs.nav.config import NavConfig
+from minicosm.envs.nav.occupancy import PackedMap, Window
+from minicosm.envs.nav.robots import Robots
+from minicosm.kernels import lidar as kernel
+from minicosm.kernels.lidar import Lidar
 
 _EDGE = 4e-7  # of the range: what float32 may err by where a beam crosses a line
 _UNROLLED_LINES = 16  # beyond, a loop: keeps the program small on fine maps
 
 
-def beam_directions(heading: jax.Array, num_beams: int) -> tuple[jax.Array, jax.Array]:
-    """cos and sin, f32[A, R], of the beams' world angles; beam 0 looks along `heading` f32[A], then anticlockwise."""
-    angle = np.arange(num_beams) * (2 * math.pi / num_beams)
-    fixed_cos, fixed_sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    cos, sin = jnp.cos(heading)[:, None], jnp.sin(heading)[:, None]
-    return cos * fixed_cos - sin * fixed_sin, sin * fixed_cos + cos * fixed_sin
+def scan(packed: PackedMap, robots: Robots, present: jax.Array, config: NavConfig) -> jax.Array:
+    """Exact range of each beam, f32[A, R] in m.
+
+    `packed` has a margin of `config.window` cells; robots that are not `present` bool[A] are not seen by others.
+    """
+    nothing = jnp.zeros((*robots.heading.shape, 0))
+    return _rows(packed, robots, present, nothing, _lidar(config, 1.0, 0.0))[0]
+
+
+def observe(
+    packed: PackedMap, robots: Robots, present: jax.Array, rest: jax.Array, config: NavConfig
+) -> tuple[jax.Array, jax.Array]:
+    """Ranges / lidar_range - 1/2 followed by `rest` f32[A, K], and the shortest range of each robot, f32[A] in m."""
+    return _rows(packed, robots, present, rest, _lidar(config, 1.0 / config.lidar_range, -0.5))
+
+
+def _lidar(config: NavConfig, gain: float, offset: float) -> Lidar:
+    lengths = config.lidar_range, config.radius, config.cell_size
+    return Lidar(config.num_beams, *lengths, margin=config.window, gain=gain, offset=offset)
+
+
+def _rows(
+    packed: PackedMap, robots: Robots, present: jax.Array, tail: jax.Array, lidar: Lidar
+) -> tuple[jax.Array, jax.Array]:
+    """`kernel.scan` on the CPU, where it is available, else its reference."""
+    heading = jnp.stack([jnp.cos(robots.heading), jnp.sin(robots.heading)], axis=-1)
+    chosen = kernels.accelerate(lambda *a: _scan(a, lidar), lambda *a: kernel.scan(a, lidar))
+    result: tuple[jax.Array, jax.Array] = chosen(packed.columns, packed.rows, robots.position, heading, present, tail)
+    return result
+
+
+def _scan(arrays: tuple[jax.Array, ...], lidar: Lidar) -> tuple[jax.Array, jax.Array]:
+    """The reference of `kernel.scan`, which describes the arguments and the result."""
+    columns, rows, position, heading, present, tail = arrays
+    cells = position / lidar.cell_size
+    window = occupancy.window(PackedMap(columns, rows), jnp.floor(cells).astype(jnp.int32), lidar.margin)
+    cos, sin = beam_directions(heading, lidar)
+    walls = wall_ranges(window, cells, cos, sin, lidar.max_range / lidar.cell_size)
+    robots = disc_ranges(cells, cos, sin, present, lidar.radius / lidar.cell_size)
+    ranges = jnp.minimum(walls, robots) * lidar.cell_size
+    return jnp.concatenate([lidar.gain * ranges + lidar.offset, tail], axis=-1), jnp.min(ranges, axis=-1)
+
+
+def beam_directions(heading: jax.Array, lidar: Lidar) -> tuple[jax.Array, jax.Array]:
+    """cos and sin, f32[A, R], of the beams' world angles, from those of the robots' headings, f32[A, 2]."""
+    cos, sin = heading[:, 0:1], heading[:, 1:2]
+    beam_cos, beam_sin = lidar.beams()
+    return cos * beam_cos - sin * beam_sin, sin * beam_cos + cos * beam_sin
 
 
 def wall_ranges(window: Window, position: jax.Array, cos: jax.Array, sin: jax.Array, max_range: float) -> jax.Array:

@@ -30,10 +30,11 @@ bool shaped(ffi::Span<const int64_t> dimensions, int64_t worlds, std::initialize
 }
 
 ffi::Error lidar_scan(ffi::ThreadPool pool, Words columns, Words rows, Floats position, Floats direction,
-                      Bools present, FloatsOut ranges, FloatsOut shortest, ffi::Span<const float> beam_cos,
-                      ffi::Span<const float> beam_sin, int64_t margin, float max_range, float radius, float scale) {
-  const auto c = columns.dimensions(), r = rows.dimensions(), p = position.dimensions();
-  if (c.size() < 2 || r.size() < 2 || p.size() < 2) return ffi::Error::InvalidArgument("lidar_scan: axes are missing");
+                      Bools present, Floats tail, FloatsOut rows_out, FloatsOut shortest,
+                      ffi::Span<const float> beam_cos, ffi::Span<const float> beam_sin, int64_t margin,
+                      float max_range, float radius, float gain, float offset) {
+  const auto c = columns.dimensions(), r = rows.dimensions(), p = position.dimensions(), t = tail.dimensions();
+  if (c.size() < 2 || r.size() < 2 || p.size() < 2 || t.size() < 2) return ffi::Error::InvalidArgument("lidar_scan: axes are missing");
   const int64_t num_robots = p[p.size() - 2], num_beams = (int64_t)beam_cos.size();
   const int64_t worlds = num_robots == 0 ? 0 : (int64_t)position.element_count() / (2 * num_robots);
   LidarScan scan{};
@@ -44,7 +45,8 @@ ffi::Error lidar_scan(ffi::ThreadPool pool, Words columns, Words rows, Floats po
   scan.present = present.typed_data();
   scan.beam_cos = beam_cos.begin();
   scan.beam_sin = beam_sin.begin();
-  scan.ranges = ranges->typed_data();
+  scan.tail = tail.typed_data();
+  scan.rows_out = rows_out->typed_data();
   scan.shortest = shortest->typed_data();
   scan.num_columns = c[c.size() - 2];
   scan.column_words = c[c.size() - 1];
@@ -52,10 +54,12 @@ ffi::Error lidar_scan(ffi::ThreadPool pool, Words columns, Words rows, Floats po
   scan.row_words = r[r.size() - 1];
   scan.num_robots = num_robots;
   scan.num_beams = num_beams;
+  scan.num_tail = t[t.size() - 1];
   scan.margin = (int32_t)margin;
   scan.max_range = max_range;
   scan.radius = radius;
-  scan.scale = scale;
+  scan.gain = gain;
+  scan.offset = offset;
   const int64_t lines = 2 * margin + 1;
   const bool fits = margin >= 1 && margin <= kLidarMaxMargin && max_range <= (float)margin && scan.num_columns > lines &&
                     scan.num_rows > lines && 32 * scan.column_words >= scan.num_rows &&
@@ -64,7 +68,8 @@ ffi::Error lidar_scan(ffi::ThreadPool pool, Words columns, Words rows, Floats po
       !shaped(r, worlds, {scan.num_rows, scan.row_words}) || !shaped(p, worlds, {num_robots, 2}) ||
       !shaped(direction.dimensions(), worlds, {num_robots, 2}) ||
       !shaped(present.dimensions(), worlds, {num_robots}) ||
-      !shaped(ranges->dimensions(), worlds, {num_robots, num_beams}) ||
+      !shaped(t, worlds, {num_robots, scan.num_tail}) ||
+      !shaped(rows_out->dimensions(), worlds, {num_robots, num_beams + scan.num_tail}) ||
       !shaped(shortest->dimensions(), worlds, {num_robots})) {
     return ffi::Error::InvalidArgument("lidar_scan: the shapes do not go together");
   }
@@ -87,6 +92,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(minicosm_lidar_scan, minicosm::lidar_scan,
                                   .Arg<minicosm::Floats>()
                                   .Arg<minicosm::Floats>()
                                   .Arg<minicosm::Bools>()
+                                  .Arg<minicosm::Floats>()
                                   .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
                                   .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
                                   .Attr<xla::ffi::Span<const float>>("beam_cos")
@@ -94,7 +100,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(minicosm_lidar_scan, minicosm::lidar_scan,
                                   .Attr<int64_t>("margin")
                                   .Attr<float>("max_range")
                                   .Attr<float>("radius")
-                                  .Attr<float>("scale"));
+                                  .Attr<float>("gain")
+                                  .Attr<float>("offset"));
 
 // The version of XLA's interface that this library speaks: 1000 major + minor.
 MINICOSM_EXPORT int minicosm_ffi_version() { return 1000 * XLA_FFI_API_MAJOR + XLA_FFI_API_MINOR; }

@@ -6,7 +6,7 @@
 // line that lies beyond what it has already hit, and another robot's disc costs a square root only for those W beams
 // of which one meets it. Neither changes a result.
 //
-// Lengths are in cells. Axes: B worlds, A robots, R beams, N margin of the map.
+// Lengths are in cells. Axes: B worlds, A robots, R beams, K other observations, N margin of the map.
 
 #ifndef MINICOSM_KERNELS_LIDAR_H_
 #define MINICOSM_KERNELS_LIDAR_H_
@@ -24,14 +24,15 @@ struct LidarScan {
   const bool* present;      // [B, A]  seen by other robots
   const float* beam_cos;    // [R]  cosine and sine of the beam's angle to the heading
   const float* beam_sin;    // [R]
-  float* ranges;            // [B, A, R]  in the unit of `scale`
-  float* shortest;          // [B, A]     the least of them
+  const float* tail;        // [B, A, K]  what follows the ranges in each robot's row
+  float* rows_out;          // [B, A, R + K]  gain x range + offset, then the tail
+  float* shortest;          // [B, A]     the least of the ranges
   int64_t num_columns, column_words, num_rows, row_words;
-  int64_t num_robots, num_beams;
+  int64_t num_robots, num_beams, num_tail;
   int32_t margin;   // N, at least max_range
   float max_range;  // a beam that meets nothing reads this
   float radius;     // of a robot
-  float scale;      // length of a cell in the unit wanted
+  float gain, offset;
 };
 
 constexpr int32_t kLidarMaxMargin = 128;
@@ -75,131 +76,155 @@ MINICOSM_FN void lidar_window(const uint32_t* map, int64_t count, int64_t stored
   }
 }
 
-// Beams of one robot and, along one axis, what they cross: see lidar_cross.
+// Beams of one robot and what they cross along one axis: the lines normal to it.
 template <int W>
 struct LidarAxis {
   V<W> first;    // cells from the robot to the first line, along the axis
   V<W> inverse;  // cells along the beam for a cell along the axis
   V<W> slope;    // of the beam along the other axis
   M<W> ahead;    // the beam goes up this axis
-  float offset;  // of the robot in its cell, along the other axis
+  float start;   // of the beam along the other axis, in its cell; less the rounding error of a crossing
 };
 
 template <int W>
-MINICOSM_FN LidarAxis<W> lidar_axis(float offset, V<W> slope, float other_offset, V<W> other_slope) {
+MINICOSM_FN LidarAxis<W> lidar_axis(float offset, V<W> slope, float start, V<W> other_slope) {
   const M<W> ahead = slope > 0.0f;
   const V<W> first = select(ahead, splat<W>(1.0f - offset), splat<W>(offset));
-  return {first, 1.0f / max(abs(slope), splat<W>(1e-9f)), other_slope, ahead, other_offset};
+  return {first, 1.0f / max(abs(slope), splat<W>(1e-9f)), other_slope, ahead, start};
 }
 
-// Lowest bit per lane: bit `index` of the line ahead or behind, `step` lines from the robot's.
+// Where the beams cross the `step`-th line; no farther than max_range, which counts as not reaching it.
 template <int W>
-MINICOSM_FN U<W> lidar_bit(const LidarLines& lines, int32_t step, M<W> ahead, I<W> index) {
+MINICOSM_FN V<W> lidar_distance(const LidarAxis<W>& axis, int32_t step, float max_range) {
+  return min((axis.first + (float)(step - 1)) * axis.inverse, splat<W>(max_range));
+}
+
+// The word of each lane's line that holds bit `index`: `step` lines ahead of the robot's or behind.
+template <bool kOneWord, int W>
+MINICOSM_FN U<W> lidar_word(const LidarLines& lines, int32_t step, M<W> ahead, I<W> index) {
   const uint32_t* up = lines.bits + (lines.margin + step) * lines.words;
   const uint32_t* down = lines.bits + (lines.margin - step) * lines.words;
-  const U<W> place = (U<W>)(index & 31);
-  if (lines.words == 1) return select(ahead, splat_unsigned<W>(*up), splat_unsigned<W>(*down)) >> place;
+  if constexpr (kOneWord) return select(ahead, splat_unsigned<W>(*up), splat_unsigned<W>(*down));
   U<W> word{};
-  const I<W> which = index >> 5;
   for (int lane = 0; lane < W; lane++) {
-    const uint32_t* line = get(ahead, lane) ? up : down;
-    const int32_t k = get(which, lane);
-    set(word, lane, line[k > 0 && k < lines.words ? k : 0]);
+    const int32_t k = get(index, lane) >> 5;
+    set(word, lane, (get(ahead, lane) ? up : down)[k > 0 && k < lines.words ? k : 0]);
   }
-  return word >> place;
+  return word;
 }
 
-// Shortens `nearest` by the cells entered at the `step`-th line; false when no beam gets there.
-template <int W>
-MINICOSM_FN bool lidar_cross(const LidarLines& lines, int32_t step, const LidarAxis<W>& axis, float edge,
-                             V<W>& nearest) {
-  const V<W> distance = (axis.first + (float)(step - 1)) * axis.inverse;
-  const M<W> reached = distance < nearest;
-  if (!any_of(reached)) return false;
-  // A beam that crosses within rounding of a lattice point enters both cells there. Lanes that do not get this far
-  // may hold anything; the bounds keep their conversion to integers defined.
-  const V<W> bound = splat<W>((float)(lines.margin + 2));
-  const V<W> crossing = max(min(axis.offset + distance * axis.slope, bound), -bound);
-  const I<W> low = to_int(floor(crossing - edge)) + lines.margin;
-  const I<W> high = to_int(floor(crossing + edge)) + lines.margin;
-  const U<W> closed = lidar_bit<W>(lines, step, axis.ahead, low) | lidar_bit<W>(lines, step, axis.ahead, high);
-  nearest = select(reached & ((closed & 1) != 0), distance, nearest);
-  return true;
-}
-
-// Shortens `nearest` by a disc whose centre lies at (x, y) from the robot.
-template <int W>
-MINICOSM_FN void lidar_disc(float x, float y, float radius, V<W> cos, V<W> sin, V<W>& nearest) {
-  const V<W> along = x * cos + y * sin, aside = x * sin - y * cos;
-  const M<W> met = (abs(aside) <= radius) & (along >= -radius);
-  if (!any_of(met)) return;
-  const V<W> zero = splat<W>(0.0f);
-  const V<W> half_chord = sqrt(max((radius - aside) * (radius + aside), zero));
-  const V<W> entry = max(along - half_chord, zero);
-  nearest = select(met & (along + half_chord >= 0.0f) & (entry < nearest), entry, nearest);
-}
-
-// Ranges, in cells, of W beams of robot `a`, with directions `cos` and `sin`.
-template <int W>
-MINICOSM_FN V<W> lidar_beams(const LidarScan& scan, int64_t world, int64_t a, const LidarLines (&lines)[2], V<W> cos,
-                             V<W> sin) {
-  const float* positions = scan.position + world * scan.num_robots * 2;
-  const bool* present = scan.present + world * scan.num_robots;
-  const float px = positions[2 * a], py = positions[2 * a + 1];
-  V<W> nearest = splat<W>(scan.max_range);
-  for (int64_t other = 0; other < scan.num_robots; other++) {
-    if (other == a || !present[other]) continue;
-    lidar_disc<W>(positions[2 * other] - px, positions[2 * other + 1] - py, scan.radius, cos, sin, nearest);
+// Shortens `nearest` to `distance` where the cell entered there, at the `step`-th line, is closed. A beam that crosses
+// within `edge` of a lattice point, which is all that float32 can tell, enters both cells there.
+template <bool kOneWord, int W>
+MINICOSM_FN V<W> lidar_cross(const LidarLines& lines, const LidarAxis<W>& axis, int32_t step, V<W> distance, float edge,
+                             V<W> nearest) {
+  const V<W> crossing = axis.start + distance * axis.slope;
+  const V<W> cell = floor(crossing);
+  const M<W> two = crossing - cell >= 1.0f - 2.0f * edge;
+  const I<W> index = to_int(cell) + lines.margin;
+  U<W> closed = lidar_word<kOneWord, W>(lines, step, axis.ahead, index) >> (U<W>)(index & 31);
+  if constexpr (kOneWord) {
+    closed = closed & select(two, splat_unsigned<W>(3), splat_unsigned<W>(1));
+  } else {
+    const U<W> next = lidar_word<kOneWord, W>(lines, step, axis.ahead, index + 1) >> (U<W>)((index + 1) & 31);
+    closed = (closed | select(two, next, splat_unsigned<W>(0))) & 1;
   }
-  const float x = px - floor(px), y = py - floor(py);
-  const LidarAxis<W> across_columns = lidar_axis<W>(x, cos, y, sin), across_rows = lidar_axis<W>(y, sin, x, cos);
+  return select((closed != 0) & (distance < nearest), distance, nearest);
+}
+
+// Shortens `nearest`, cells along W beams with directions `cos` and `sin` from (x, y) in the robot's cell, by walls.
+template <bool kOneWord, int W>
+MINICOSM_FN V<W> lidar_walls(const LidarScan& scan, const LidarLines (&lines)[2], float x, float y, V<W> cos, V<W> sin,
+                             V<W> nearest) {
   const float edge = 4e-7f * scan.max_range;  // what float32 may err by where a beam crosses a line
-  bool in_columns = true, in_rows = true;
-  for (int32_t step = 1; (in_columns || in_rows) && (float)(step - 1) < scan.max_range; step++) {
-    in_columns = in_columns && lidar_cross<W>(lines[0], step, across_columns, edge, nearest);
-    in_rows = in_rows && lidar_cross<W>(lines[1], step, across_rows, edge, nearest);
+  const LidarAxis<W> by_columns = lidar_axis<W>(x, cos, y - edge, sin), by_rows = lidar_axis<W>(y, sin, x - edge, cos);
+  for (int32_t step = 1; (float)(step - 1) < scan.max_range; step++) {
+    const V<W> column = lidar_distance<W>(by_columns, step, scan.max_range);
+    const V<W> row = lidar_distance<W>(by_rows, step, scan.max_range);
+    if (!any_of(min(column, row) < nearest)) break;  // no beam gets this far
+    nearest = lidar_cross<kOneWord, W>(lines[0], by_columns, step, column, edge, nearest);
+    nearest = lidar_cross<kOneWord, W>(lines[1], by_rows, step, row, edge, nearest);
   }
   return nearest;
 }
 
-// Beams `first` … `first` + W - 1 of robot `a`; returns the shortest so far per lane.
+// Shortens `nearest` by a disc whose centre lies at (x, y) from the robot, in the axes of the beams.
 template <int W>
-MINICOSM_FN V<W> lidar_store_beams(const LidarScan& scan, int64_t world, int64_t a, const LidarLines (&lines)[2],
-                                   int64_t first, V<W> shortest) {
-  const int64_t robot = world * scan.num_robots + a;
-  const float cos = scan.direction[2 * robot], sin = scan.direction[2 * robot + 1];
-  const V<W> beam_cos = load<W>(scan.beam_cos + first), beam_sin = load<W>(scan.beam_sin + first);
-  const V<W> world_cos = cos * beam_cos - sin * beam_sin, world_sin = sin * beam_cos + cos * beam_sin;
-  const V<W> ranges = lidar_beams<W>(scan, world, a, lines, world_cos, world_sin) * scan.scale;
-  store(scan.ranges + robot * scan.num_beams + first, ranges);
-  return min(ranges, shortest);
+MINICOSM_FN void lidar_disc(float x, float y, float radius, V<W> cos, V<W> sin, float* nearest) {
+  const V<W> along = x * cos + y * sin, aside = x * sin - y * cos;
+  const M<W> met = (abs(aside) <= radius) & (along >= -radius);
+  if (!any_of(met)) return;
+  const V<W> zero = splat<W>(0.0f), before = load<W>(nearest);
+  const V<W> half_chord = sqrt(max((radius - aside) * (radius + aside), zero));
+  const V<W> entry = max(along - half_chord, zero);
+  store(nearest, select(met & (along + half_chord >= 0.0f) & (entry < before), entry, before));
+}
+
+// Calls body(lanes, first) for vectors that cover the beams 0 … `count` - 1, `lanes` of type I<width>. What is left of a
+// last vector is covered by moving it back, so that some beams come twice; fewer than W beams come one by one.
+template <int W, class Body>
+MINICOSM_FN void lidar_cover(int64_t count, const Body& body) {
+  if (count < W) {
+    for (int64_t beam = 0; beam < count; beam++) body(I<1>{}, beam);
+    return;
+  }
+  for (int64_t beam = 0; beam + W <= count; beam += W) body(I<W>{}, beam);
+  if (count % W) body(I<W>{}, count - W);
+}
+
+// Writes the range, in cells, at which each beam of robot `a` meets another robot, or max_range, to `nearest`.
+template <int W>
+MINICOSM_FN void lidar_robots(const LidarScan& scan, int64_t world, int64_t a, float* nearest) {
+  for (int64_t beam = 0; beam < scan.num_beams; beam++) nearest[beam] = scan.max_range;
+  const float* positions = scan.position + 2 * world * scan.num_robots;
+  const float* heading = scan.direction + 2 * (world * scan.num_robots + a);
+  const float reach = 1.001f * (scan.max_range + scan.radius);
+  for (int64_t other = 0; other < scan.num_robots; other++) {
+    if (other == a || !scan.present[world * scan.num_robots + other]) continue;
+    const float dx = positions[2 * other] - positions[2 * a], dy = positions[2 * other + 1] - positions[2 * a + 1];
+    if (!(dx * dx + dy * dy < reach * reach)) continue;
+    const float x = heading[0] * dx + heading[1] * dy, y = heading[0] * dy - heading[1] * dx;  // ahead, to the left
+    lidar_cover<W>(scan.num_beams, [&](auto lanes, int64_t beam) {
+      constexpr int kLanes = kWidth<decltype(lanes)>;
+      lidar_disc<kLanes>(x, y, scan.radius, load<kLanes>(scan.beam_cos + beam), load<kLanes>(scan.beam_sin + beam),
+                         nearest + beam);
+    });
+  }
 }
 
 // Every beam of robot `a` of `world`. `words` holds at least 2 (2 N + 1) ceil((2 N + 1) / 32) words.
-template <int W>
+template <bool kOneWord, int W>
 MINICOSM_FN void lidar_robot(const LidarScan& scan, int64_t world, int64_t a, uint32_t* words) {
-  const int64_t robot = world * scan.num_robots + a, num_beams = scan.num_beams;
+  const int64_t robot = world * scan.num_robots + a;
   const int32_t num_lines = 2 * scan.margin + 1, line_words = (num_lines + 31) / 32;
   const LidarLines lines[2] = {{words, scan.margin, line_words},
                                {words + num_lines * line_words, scan.margin, line_words}};
-  const int64_t column = lidar_cell(scan.position[2 * robot]), row = lidar_cell(scan.position[2 * robot + 1]);
+  const float px = scan.position[2 * robot], py = scan.position[2 * robot + 1];
+  const int64_t column = lidar_cell(px), row = lidar_cell(py);
   lidar_window(scan.columns + world * scan.num_columns * scan.column_words, scan.num_columns, scan.column_words, column,
                row, lines[0]);
   lidar_window(scan.rows + world * scan.num_rows * scan.row_words, scan.num_rows, scan.row_words, row, column,
                lines[1]);
-  float least = scan.max_range * scan.scale;
-  int64_t beam = 0;
-  if (num_beams >= W) {
-    V<W> shortest = splat<W>(least);
-    for (; beam + W <= num_beams; beam += W) shortest = lidar_store_beams<W>(scan, world, a, lines, beam, shortest);
-    if (beam < num_beams) {  // the last W once more: cheaper than the rest one by one, and the same numbers
-      shortest = lidar_store_beams<W>(scan, world, a, lines, num_beams - W, shortest);
-      beam = num_beams;
-    }
-    for (int lane = 0; lane < W; lane++) least = min(get(shortest, lane), least);
-  }
-  for (; beam < num_beams; beam++) least = lidar_store_beams<1>(scan, world, a, lines, beam, least);
-  scan.shortest[robot] = least;
+  float* ranges = scan.rows_out + robot * (scan.num_beams + scan.num_tail);
+  lidar_robots<W>(scan, world, a, ranges);
+  const float x = px - floor(px), y = py - floor(py);
+  const float cos = scan.direction[2 * robot], sin = scan.direction[2 * robot + 1];
+  V<W> shortest = splat<W>(scan.max_range);
+  float shortest_one = scan.max_range;
+  lidar_cover<W>(scan.num_beams, [&](auto lanes, int64_t beam) {
+    constexpr int kLanes = kWidth<decltype(lanes)>;
+    const V<kLanes> beam_cos = load<kLanes>(scan.beam_cos + beam), beam_sin = load<kLanes>(scan.beam_sin + beam);
+    const V<kLanes> world_cos = cos * beam_cos - sin * beam_sin, world_sin = sin * beam_cos + cos * beam_sin;
+    const V<kLanes> nearest = lidar_walls<kOneWord, kLanes>(scan, lines, x, y, world_cos, world_sin,
+                                                            load<kLanes>(ranges + beam));
+    store(ranges + beam, nearest);
+    if constexpr (kLanes == W) shortest = min(nearest, shortest);
+    if constexpr (kLanes == 1) shortest_one = min(nearest, shortest_one);
+  });
+  for (int lane = 0; lane < W; lane++) shortest_one = min(get(shortest, lane), shortest_one);
+  scan.shortest[robot] = shortest_one;
+  for (int64_t beam = 0; beam < scan.num_beams; beam++) ranges[beam] = ranges[beam] * scan.gain + scan.offset;
+  for (int64_t k = 0; k < scan.num_tail; k++) ranges[scan.num_beams + k] = scan.tail[robot * scan.num_tail + k];
 }
 
 // Worlds `first` … `last` - 1.
@@ -207,8 +232,15 @@ template <int W>
 MINICOSM_FN void lidar_worlds(const LidarScan& scan, int64_t first, int64_t last) {
   constexpr int kLines = 2 * kLidarMaxMargin + 1;
   uint32_t words[2 * kLines * ((kLines + 31) / 32)];
+  const bool one_word = 2 * scan.margin + 1 <= 31;
   for (int64_t world = first; world < last; world++) {
-    for (int64_t a = 0; a < scan.num_robots; a++) lidar_robot<W>(scan, world, a, words);
+    for (int64_t a = 0; a < scan.num_robots; a++) {
+      if (one_word) {
+        lidar_robot<true, W>(scan, world, a, words);
+      } else {
+        lidar_robot<false, W>(scan, world, a, words);
+      }
+    }
   }
 }
 

@@ -22,8 +22,10 @@
 
 #ifdef __CUDACC__
 #define MINICOSM_FN __device__ __forceinline__
+#define MINICOSM_PART __device__ __noinline__
 #else
 #define MINICOSM_FN inline __attribute__((always_inline))
+#define MINICOSM_PART inline __attribute__((noinline))  // a function large enough to stand by itself: compiled once
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -169,7 +171,7 @@ MINICOSM_FN T select(MaskOf<T> m, T a, T b) {
 
 template <class Mask>
 MINICOSM_FN Mask not_(Mask m) {
-  if constexpr (sizeof(Mask) == sizeof(bool)) {
+  if constexpr (sizeof(Mask) <= sizeof(int)) {  // of one lane: bool, or int after & and |
     return !m;
   } else {
     return ~m;
@@ -179,8 +181,8 @@ MINICOSM_FN Mask not_(Mask m) {
 // One bit a lane, lane 0 lowest.
 template <class Mask>
 MINICOSM_FN uint32_t bits(Mask m) {
-  if constexpr (sizeof(Mask) == sizeof(bool)) {
-    return m;
+  if constexpr (sizeof(Mask) <= sizeof(int)) {  // of one lane: bool, or int after & and |
+    return m != 0;
 #if !defined(__CUDACC__) && defined(__AVX512DQ__)
   } else if constexpr (sizeof(Mask) == 64) {
     return _mm512_movepi32_mask((__m512i)m);
@@ -212,7 +214,7 @@ MINICOSM_FN bool any_of(Mask m) {
 
 template <class Mask>
 MINICOSM_FN bool all_of(Mask m) {
-  if constexpr (sizeof(Mask) == sizeof(bool)) {
+  if constexpr (sizeof(Mask) <= sizeof(int)) {  // of one lane: bool, or int after & and |
     return m;
   } else {
     return bits(m) == (1u << sizeof(Mask) / 4) - 1;

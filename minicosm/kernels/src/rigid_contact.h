@@ -1,0 +1,175 @@
+// Contacts: minicosm/envs/physics/engine/contact.py, for W worlds and one pair of shapes at a time.
+
+#ifndef MINICOSM_KERNELS_RIGID_CONTACT_H_
+#define MINICOSM_KERNELS_RIGID_CONTACT_H_
+
+#include "rigid_collide.h"
+
+namespace minicosm {
+inline namespace MINICOSM_ISA {
+
+template <int W>
+MINICOSM_FN Velocity<W> read_velocity(Array<W> values, int free) {
+  return {values[3 * free], values[3 * free + 1], values[3 * free + 2]};
+}
+
+template <int W>
+MINICOSM_FN void write_velocity(Array<W> values, int free, Velocity<W> v) {
+  values[3 * free] = v.x;
+  values[3 * free + 1] = v.y;
+  values[3 * free + 2] = v.turn;
+}
+
+// The two shapes of a contact. A wall on the left neither moves nor takes part in the arithmetic.
+template <int W, bool kWall>
+struct Sides {
+  Velocity<W> left, right;
+  V<W> mass_left, inertia_left, mass_right, inertia_right;  // inverse
+
+  // Of right against left, at a point with these arms and along (x, y).
+  MINICOSM_FN V<W> along(V<W> x, V<W> y, V<W> arm_left, V<W> arm_right) const {
+    if constexpr (kWall) return x * right.x + y * right.y + arm_right * right.turn;
+    return x * (right.x - left.x) + y * (right.y - left.y) + arm_right * right.turn - arm_left * left.turn;
+  }
+
+  // Left pushes right with `impulse` along (x, y).
+  MINICOSM_FN void push(V<W> impulse, V<W> x, V<W> y, V<W> arm_left, V<W> arm_right) {
+    if constexpr (!kWall) {
+      left.x = left.x - mass_left * (impulse * x);
+      left.y = left.y - mass_left * (impulse * y);
+      left.turn = left.turn - inertia_left * (impulse * arm_left);
+    }
+    right.x = right.x + mass_right * (impulse * x);
+    right.y = right.y + mass_right * (impulse * y);
+    right.turn = right.turn + inertia_right * (impulse * arm_right);
+  }
+};
+
+template <int W, bool kWall>
+MINICOSM_FN Sides<W, kWall> read_sides(const RigidBatch& b, const RigidWorld<W>& world, Array<W> values, int pair) {
+  Sides<W, kWall> sides{};
+  const int left = b.left[pair], right = b.right[pair];
+  if constexpr (!kWall) {
+    sides.left = read_velocity<W>(values, left - b.num_walls);
+    sides.mass_left = world.inverse_mass[left];
+    sides.inertia_left = world.inverse_inertia[left];
+  }
+  sides.right = read_velocity<W>(values, right - b.num_walls);
+  sides.mass_right = world.inverse_mass[right];
+  sides.inertia_right = world.inverse_inertia[right];
+  return sides;
+}
+
+template <int W, bool kWall>
+MINICOSM_FN void write_sides(const RigidBatch& b, const RigidWorld<W>& world, int pair, const Sides<W, kWall>& sides) {
+  if constexpr (!kWall) write_velocity<W>(world.velocity, b.left[pair] - b.num_walls, sides.left);
+  write_velocity<W>(world.velocity, b.right[pair] - b.num_walls, sides.right);
+}
+
+enum class Pass { kWarmStart, kBiased, kRelaxed, kBounce };
+
+// One pass over one contact: see contact.py for what each does.
+template <int W, bool kWall, Pass kPass>
+MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, int index) {
+  const RigidSettings& s = b.settings;
+  const Array<W> c = world.contacts.at(index * kContactFields);
+  const int pair = world.pair[index];
+  Sides<W, kWall> sides = read_sides<W, kWall>(b, world, world.velocity, pair);
+  const V<W> nx = c[kNormalX], ny = c[kNormalY];
+  const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
+
+  if constexpr (kPass == Pass::kWarmStart) {
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      sides.push(p[kImpulse], nx, ny, p[kArmLeft], p[kArmRight]);
+      sides.push(p[kImpulseAcross], ny, -nx, p[kAcrossLeft], p[kAcrossRight]);
+    }
+  }
+
+  if constexpr (kPass == Pass::kBiased || kPass == Pass::kRelaxed) {
+    const Sides<W, kWall> moved = read_sides<W, kWall>(b, world, world.moved, pair);
+    V<W> rate, mass_scale, keep_scale;
+    if constexpr (kPass == Pass::kBiased) {
+      const M<W> is_static = c[kIsStatic] > 0.0f;
+      const auto pick = [&](float fixed, float free) { return select(is_static, splat<W>(fixed), splat<W>(free)); };
+      rate = pick(s.static_contact.rate, s.contact.rate);
+      mass_scale = pick(s.static_contact.mass_scale, s.contact.mass_scale);
+      keep_scale = pick(1.0f - s.static_contact.impulse_scale, 1.0f - s.contact.impulse_scale);
+    }
+    V<W> speed[2];
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
+      if constexpr (kPass == Pass::kBiased) p[kApproach] = min(p[kApproach], speed[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], mass = p[kMass], old = p[kImpulse];
+      const V<W> velocity = k == 0 ? speed[0] : sides.along(nx, ny, arm_left, arm_right);
+      const V<W> separation = p[kSeparation] + moved.along(nx, ny, arm_left, arm_right);
+      V<W> wanted;
+      if constexpr (kPass == Pass::kBiased) {
+        const M<W> is_apart = separation > 0.0f;
+        const V<W> push = select(is_apart, separation / s.step,
+                                 mass_scale * max(rate * separation, splat<W>(-s.push_speed)));
+        wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
+      } else {
+        wanted = old - mass * velocity - mass * (max(separation, zero) / s.step);
+      }
+      const V<W> impulse = max(wanted, zero);
+      p[kImpulse] = impulse;
+      if constexpr (kPass == Pass::kRelaxed) p[kTotal] = p[kTotal] + impulse;
+      sides.push(impulse - old, nx, ny, arm_left, arm_right);
+    }
+    const V<W> friction = c[kFriction];
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      const V<W> arm_left = p[kAcrossLeft], arm_right = p[kAcrossRight], mass = p[kMassAcross], old = p[kImpulseAcross];
+      const V<W> velocity = sides.along(ny, -nx, arm_left, arm_right);
+      V<W> wanted;
+      if constexpr (kPass == Pass::kBiased) {
+        const V<W> slip = p[kSlip] + moved.along(ny, -nx, arm_left, arm_right);
+        wanted = (1.0f - s.friction.impulse_scale) * old - mass * s.friction.mass_scale * velocity -
+                 mass * (s.friction.mass_scale * s.friction.rate * slip);
+      } else {
+        wanted = old - mass * velocity;
+      }
+      const V<W> limit = friction * p[kImpulse];
+      const V<W> impulse = min(max(wanted, -limit), limit);
+      p[kImpulseAcross] = impulse;
+      sides.push(impulse - old, ny, -nx, arm_left, arm_right);
+    }
+  }
+
+  if constexpr (kPass == Pass::kBounce) {
+    const V<W> restitution = c[kRestitution], pull = c[kPull];
+    if (!any_of(restitution > 0.0f)) return;
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], old = p[kImpulse], approach = p[kApproach];
+      const M<W> met = (restitution > 0.0f) & (approach < -s.restitution_threshold) & (p[kTotal] > 0.0f);
+      const V<W> velocity = sides.along(nx, ny, arm_left, arm_right) + restitution * (approach + pull) + pull;
+      const V<W> impulse = select(met, max(old - p[kMass] * velocity, zero), old);
+      p[kImpulse] = impulse;
+      p[kTotal] = p[kTotal] + (impulse - old);
+      sides.push(impulse - old, nx, ny, arm_left, arm_right);
+    }
+  }
+  write_sides<W, kWall>(b, world, pair, sides);
+}
+
+template <int W, Pass kPass>
+MINICOSM_PART void solve_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
+  for (int i = 0; i < world.num_contacts; i++) {
+    if (b.left[world.pair[i]] < b.num_walls) {
+      solve_contact<W, true, kPass>(b, world, i);
+    } else {
+      solve_contact<W, false, kPass>(b, world, i);
+    }
+  }
+}
+
+}  // namespace MINICOSM_ISA
+}  // namespace minicosm
+
+#endif  // MINICOSM_KERNELS_RIGID_CONTACT_H_

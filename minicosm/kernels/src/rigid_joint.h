@@ -1,0 +1,164 @@
+// Joints: minicosm/envs/physics/engine/joint.py, for W worlds and one joint at a time.
+//
+// Which shapes a joint holds differs from world to world, so their velocities are collected lane by lane. How the joint
+// hangs is worked out only where shapes have moved, and kept for the solves in between.
+
+#ifndef MINICOSM_KERNELS_RIGID_JOINT_H_
+#define MINICOSM_KERNELS_RIGID_JOINT_H_
+
+#include "rigid_world.h"
+
+namespace minicosm {
+inline namespace MINICOSM_ISA {
+
+// values[index], index per lane.
+template <int W>
+MINICOSM_FN V<W> collect(Array<W> values, I<W> index) {
+  if constexpr (W == 1) {
+    return values[index];
+  } else {
+    const float* flat = (const float*)values.data;
+    V<W> result;
+    for (int i = 0; i < W; i++) result[i] = flat[index[i] * W + i];
+    return result;
+  }
+}
+
+template <int W>
+MINICOSM_FN void deal(Array<W> values, I<W> index, V<W> dealt) {
+  if constexpr (W == 1) {
+    values[index] = dealt;
+  } else {
+    float* flat = (float*)values.data;
+    for (int i = 0; i < W; i++) flat[index[i] * W + i] = dealt[i];
+  }
+}
+
+template <int W>
+struct JointSides {
+  I<W> seat_a, seat_b;
+  Velocity<W> a, b;
+};
+
+template <int W>
+MINICOSM_FN Velocity<W> collect_velocity(Array<W> values, I<W> seat) {
+  return {collect<W>(values, 3 * seat), collect<W>(values, 3 * seat + 1), collect<W>(values, 3 * seat + 2)};
+}
+
+template <int W>
+MINICOSM_FN JointSides<W> read_joint_sides(const RigidWorld<W>& world, int joint) {
+  JointSides<W> sides;
+  sides.seat_a = world.ends[2 * joint];
+  sides.seat_b = world.ends[2 * joint + 1];
+  sides.a = collect_velocity<W>(world.velocity, sides.seat_a);
+  sides.b = collect_velocity<W>(world.velocity, sides.seat_b);
+  return sides;
+}
+
+template <int W>
+MINICOSM_FN void write_joint_sides(const RigidWorld<W>& world, const JointSides<W>& sides) {
+  deal<W>(world.velocity, 3 * sides.seat_a, sides.a.x);
+  deal<W>(world.velocity, 3 * sides.seat_a + 1, sides.a.y);
+  deal<W>(world.velocity, 3 * sides.seat_a + 2, sides.a.turn);
+  deal<W>(world.velocity, 3 * sides.seat_b, sides.b.x);
+  deal<W>(world.velocity, 3 * sides.seat_b + 1, sides.b.y);
+  deal<W>(world.velocity, 3 * sides.seat_b + 2, sides.b.turn);
+}
+
+// How the joint hangs now: arms, gap and angle.
+template <int W>
+MINICOSM_PART void hang_joint(const RigidWorld<W>& world, int joint) {
+  const Array<W> j = world.joints.at(joint * kJointFields);
+  const I<W> seat_a = world.ends[2 * joint], seat_b = world.ends[2 * joint + 1];
+  const Velocity<W> moved_a = collect_velocity<W>(world.moved, seat_a), moved_b = collect_velocity<W>(world.moved, seat_b);
+  const V<W> cos_a = collect<W>(world.turned, 2 * seat_a), sin_a = collect<W>(world.turned, 2 * seat_a + 1);
+  const V<W> cos_b = collect<W>(world.turned, 2 * seat_b), sin_b = collect<W>(world.turned, 2 * seat_b + 1);
+  const V<W> ax = cos_a * j[kAnchorAX] - sin_a * j[kAnchorAY], ay = sin_a * j[kAnchorAX] + cos_a * j[kAnchorAY];
+  const V<W> bx = cos_b * j[kAnchorBX] - sin_b * j[kAnchorBY], by = sin_b * j[kAnchorBX] + cos_b * j[kAnchorBY];
+  j[kArmAX] = ax;
+  j[kArmAY] = ay;
+  j[kArmBX] = bx;
+  j[kArmBY] = by;
+  j[kGapX] = j[kBetweenX] + moved_b.x - moved_a.x + bx - ax;
+  j[kGapY] = j[kBetweenY] + moved_b.y - moved_a.y + by - ay;
+  j[kAngleNow] = j[kAngle] + moved_b.turn - moved_a.turn;
+}
+
+// a pushes b at the pin with (x, y) and turns it with `turning`.
+template <int W>
+MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, JointSides<W>& sides) {
+  sides.a.x = sides.a.x - j[kMassA] * x;
+  sides.a.y = sides.a.y - j[kMassA] * y;
+  sides.a.turn = sides.a.turn - j[kInertiaA] * (j[kArmAX] * y - j[kArmAY] * x + turning);
+  sides.b.x = sides.b.x + j[kMassB] * x;
+  sides.b.y = sides.b.y + j[kMassB] * y;
+  sides.b.turn = sides.b.turn + j[kInertiaB] * (j[kArmBX] * y - j[kArmBY] * x + turning);
+}
+
+template <int W>
+MINICOSM_PART void warm_start_joint(const RigidWorld<W>& world, int joint) {
+  const Array<W> j = world.joints.at(joint * kJointFields), old = j.at(kJointImpulse);
+  JointSides<W> sides = read_joint_sides<W>(world, joint);
+  push_joint<W>(j, old[0], old[1], old[2] + old[3] + old[4] - old[5], sides);
+  write_joint_sides<W>(world, sides);
+}
+
+// The rows of one joint; `bias` is the softness with which errors of position are driven out.
+template <int W>
+MINICOSM_PART void solve_joint(const RigidSettings& settings, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
+  const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
+  JointSides<W> sides = read_joint_sides<W>(world, joint);
+  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
+  const V<W> coupling = inertia_a + inertia_b, zero = splat<W>(0.0f);
+  V<W> spin = sides.b.turn - sides.a.turn, turning = zero;
+
+  const V<W> spring = (1.0f - j[kSpringImpulse]) * impulse[2] - j[kSpringMass] * torsion * (spin + j[kSpringRate] * angle);
+  V<W> change = spring - impulse[2];
+  impulse[2] = spring;
+  spin = spin + coupling * change;
+  turning = turning + change;
+
+  const V<W> most = j[kMotorImpulse];
+  const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most), most);
+  change = motor - impulse[3];
+  impulse[3] = motor;
+  spin = spin + coupling * change;
+  turning = turning + change;
+
+  for (int limit = 0; limit < 2; limit++) {
+    const float sign = limit ? -1.0f : 1.0f;
+    const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
+    const M<W> is_open = room > 0.0f;
+    const V<W> push = select(is_open, room / settings.step, bias.mass_scale * bias.rate * room);
+    const V<W> gain = select(is_open, splat<W>(1.0f), splat<W>(bias.mass_scale));
+    const V<W> keep = select(is_open, splat<W>(1.0f), splat<W>(1.0f - bias.impulse_scale));
+    const V<W> held = j[kHasLimit] * max(keep * impulse[4 + limit] - torsion * (gain * sign * spin + push), zero);
+    change = sign * (held - impulse[4 + limit]);
+    impulse[4 + limit] = held;
+    spin = spin + coupling * change;
+    turning = turning + change;
+  }
+  push_joint<W>(j, zero, zero, turning, sides);
+
+  const V<W> ax = j[kArmAX], ay = j[kArmAY], bx = j[kArmBX], by = j[kArmBY];
+  const V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay + bias.rate * j[kGapX];
+  const V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax + bias.rate * j[kGapY];
+  const V<W> mass = j[kMassA] + j[kMassB];
+  const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
+  const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;
+  const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
+  const V<W> determinant = k_xx * k_yy - k_xy * k_xy;
+  const M<W> is_held = determinant > 0.0f;
+  const V<W> inverse = select(is_held, bias.mass_scale / select(is_held, determinant, splat<W>(1.0f)), zero);
+  const V<W> x = -inverse * (k_yy * slide_x - k_xy * slide_y) - bias.impulse_scale * impulse[0];
+  const V<W> y = -inverse * (k_xx * slide_y - k_xy * slide_x) - bias.impulse_scale * impulse[1];
+  impulse[0] = impulse[0] + x;
+  impulse[1] = impulse[1] + y;
+  push_joint<W>(j, x, y, zero, sides);
+  write_joint_sides<W>(world, sides);
+}
+
+}  // namespace MINICOSM_ISA
+}  // namespace minicosm
+
+#endif  // MINICOSM_KERNELS_RIGID_JOINT_H_

@@ -1,0 +1,252 @@
+// One tick of rigid bodies: minicosm/envs/physics/engine/reference.py, for W worlds at a time.
+
+#ifndef MINICOSM_KERNELS_RIGID_TICK_H_
+#define MINICOSM_KERNELS_RIGID_TICK_H_
+
+#include "rigid_prepare.h"
+
+namespace minicosm {
+inline namespace MINICOSM_ISA {
+
+// Adds gravity and thrust to the velocities, and keeps them within the greatest speed and spin.
+template <int W>
+MINICOSM_FN void integrate_velocities(const RigidBatch& b, const RigidWorld<W>& world) {
+  const int free = b.num_shapes() - b.num_walls;
+  for (int i = 0; i < free; i++) {
+    const Velocity<W> v = read_velocity<W>(world.velocity, i), push = read_velocity<W>(world.push, i);
+    write_velocity<W>(world.velocity, i, {v.x + push.x, v.y + push.y, v.turn + push.turn});
+  }
+}
+
+template <int W>
+MINICOSM_FN void clamp_velocities(const RigidBatch& b, const RigidWorld<W>& world) {
+  const int free = b.num_shapes() - b.num_walls;
+  const V<W> one = splat<W>(1.0f), limit = splat<W>(b.settings.max_speed), spin = splat<W>(b.settings.max_spin);
+  for (int i = 0; i < free; i++) {
+    Velocity<W> v = read_velocity<W>(world.velocity, i);
+    const V<W> speed_squared = v.x * v.x + v.y * v.y;
+    const M<W> is_over = speed_squared > limit * limit;
+    if (any_of(is_over)) {
+      const V<W> scale = select(is_over, limit / sqrt(select(is_over, speed_squared, one)), one);
+      v.x = v.x * scale;
+      v.y = v.y * scale;
+    }
+    v.turn = min(max(v.turn, -spin), spin);
+    write_velocity<W>(world.velocity, i, v);
+  }
+}
+
+// Positions after a sub-step; the turn's cosine and sine by their series, which max_spin keeps short.
+template <int W>
+MINICOSM_FN void integrate_positions(const RigidBatch& b, const RigidWorld<W>& world) {
+  const int free = b.num_shapes() - b.num_walls;
+  const float step = b.settings.step;
+  for (int i = 0; i < free; i++) {
+    const Velocity<W> v = read_velocity<W>(world.velocity, i), moved = read_velocity<W>(world.moved, i);
+    const V<W> turn = step * v.turn, square = turn * turn;
+    write_velocity<W>(world.moved, i, {moved.x + step * v.x, moved.y + step * v.y, moved.turn + turn});
+    const V<W> sine = turn * (1.0f - square / 6.0f * (1.0f - square / 20.0f));
+    const V<W> cosine = 1.0f - square / 2.0f * (1.0f - square / 12.0f * (1.0f - square / 30.0f));
+    const V<W> old_cosine = world.turned[2 * i], old_sine = world.turned[2 * i + 1];
+    world.turned[2 * i] = old_cosine * cosine - old_sine * sine;
+    world.turned[2 * i + 1] = old_sine * cosine + old_cosine * sine;
+  }
+}
+
+template <int W>
+MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
+  const RigidSettings& s = b.settings;
+  integrate_velocities<W>(b, world);
+  clamp_velocities<W>(b, world);
+  for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(world, j);
+  solve_contacts<W, Pass::kWarmStart>(b, world);
+  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
+    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(s, world, j, s.joint);
+  }
+  solve_contacts<W, Pass::kBiased>(b, world);
+  integrate_positions<W>(b, world);
+  for (int j = 0; j < b.num_joints; j++) hang_joint<W>(world, j);
+  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
+    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(s, world, j, {0.0f, 1.0f, 0.0f});
+  }
+  solve_contacts<W, Pass::kRelaxed>(b, world);
+}
+
+// sweep.py: shortens the paths of shapes whose core would enter a static shape.
+constexpr float kCore = 0.5f;  // of the inner radius
+
+template <int W>
+MINICOSM_FN V<W> core_of(const RigidBatch& b, const RigidWorld<W>& world, int shape) {
+  if (shape >= b.num_polygons) return kCore * world.radius[shape - b.num_polygons];
+  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
+  const V<W> x = world.position[2 * shape], y = world.position[2 * shape + 1];
+  V<W> inner = splat<W>(kFar);
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
+    const V<W> distance = (corners[4 * k] - x) * nx + (corners[4 * k + 1] - y) * ny;
+    inner = select(((nx != 0.0f) | (ny != 0.0f)) & (distance < inner), distance, inner);
+  }
+  return kCore * inner;
+}
+
+// The fraction of the path (dx, dy) from (x, y) at which a core touches `shape`; 1 where it does not.
+template <int W>
+MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> dx, V<W> dy,
+                             V<W> core) {
+  const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
+  if (shape >= b.num_polygons) {
+    const V<W> from_x = x - world.position[2 * shape], from_y = y - world.position[2 * shape + 1];
+    const V<W> reach = world.radius[shape - b.num_polygons] + core;
+    const V<W> along = from_x * dx + from_y * dy;
+    const V<W> length_squared = max(dx * dx + dy * dy, splat<W>(kTiny));
+    const V<W> outside = from_x * from_x + from_y * from_y - reach * reach;
+    const V<W> discriminant = along * along - length_squared * outside;
+    const V<W> enter = (-along - sqrt(max(discriminant, zero))) / length_squared;
+    return select((outside > 0.0f) & (along < 0.0f) & (discriminant > 0.0f) & (enter < 1.0f), enter, one);
+  }
+  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
+  V<W> enter = zero, leave = splat<W>(kFar);
+  M<W> is_outside = zero > one;
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
+    const M<W> is_edge = (nx != 0.0f) | (ny != 0.0f);
+    const V<W> above = nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core;
+    const V<W> rate = nx * dx + ny * dy;
+    const V<W> fraction = abs(above) / max(abs(rate), splat<W>(kTiny));
+    const M<W> is_above = is_edge & (above > 0.0f);
+    enter = max(enter, select(is_above, select(rate < 0.0f, fraction, splat<W>(kFar)), zero));
+    leave = min(leave, select(is_edge & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
+    is_outside = is_outside | is_above;
+  }
+  return select(is_outside & (enter < leave + kTiny) & (enter < 1.0f), enter, one);
+}
+
+template <int W>
+MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
+  const int shapes = b.num_shapes();
+  for (int i = b.num_walls; i < shapes; i++) {
+    const int free = i - b.num_walls;
+    const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1];
+    const V<W> length_squared = dx * dx + dy * dy;
+    if (!any_of(length_squared > 0.0f)) continue;
+    const V<W> core = core_of<W>(b, world, i);
+    const M<W> is_fast = length_squared > core * core;
+    if (!any_of(is_fast)) continue;
+    V<W> fraction = splat<W>(1.0f);
+    for (int pair = 0; pair < b.num_pairs; pair++) {
+      if (b.left[pair] != i && b.right[pair] != i) continue;
+      const int other = b.left[pair] == i ? b.right[pair] : b.left[pair];
+      M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f);
+      if (!any_of(counts)) continue;
+      counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
+      const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
+      fraction = select(counts, min(fraction, reached), fraction);
+    }
+    world.moved[3 * free] = dx * fraction;
+    world.moved[3 * free + 1] = dy * fraction;
+  }
+}
+
+constexpr float kSticks = 0.999f;  // of the Coulomb limit: friction below it holds
+
+template <int W>
+MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
+  const int64_t row = (int64_t)b.num_pairs * 8;
+  float* const out = b.new_contacts + first * row;
+  for (int64_t i = 0; i < W * row; i++) out[i] = 0.0f;
+  for (int i = 0; i < world.num_contacts; i++) {
+    const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
+    const int pair = world.pair[i], left = b.left[pair] - b.num_walls, right = b.right[pair] - b.num_walls;
+    const V<W> nx = c[kNormalX], ny = c[kNormalY], friction = c[kFriction], zero = splat<W>(0.0f);
+    Velocity<W> l{zero, zero, zero};
+    if (left >= 0) l = read_velocity<W>(world.moved, left);
+    const Velocity<W> r = read_velocity<W>(world.moved, right);
+    V<W> remembered[8];
+    for (int k = 0; k < 2; k++) {
+      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+      const V<W> moved = ny * (r.x - l.x) - nx * (r.y - l.y) + p[kAcrossRight] * r.turn - p[kAcrossLeft] * l.turn;
+      const M<W> sticks = abs(p[kImpulseAcross]) < kSticks * friction * p[kImpulse];
+      remembered[4 * k] = p[kImpulse];
+      remembered[4 * k + 1] = p[kImpulseAcross];
+      remembered[4 * k + 2] = select(sticks, p[kSlip] + moved, zero);
+      remembered[4 * k + 3] = p[kTotal];
+    }
+    store_rows<W, 8>(out + (int64_t)pair * 8, row, remembered);
+  }
+}
+
+template <int W>
+MINICOSM_PART void write_bodies(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
+  const int64_t shapes = b.num_shapes(), walls = b.num_walls;
+  const V<W> zero = splat<W>(0.0f);
+  const auto column = [](float* rows, int64_t stride, V<W> values) {
+    for (int w = 0; w < W; w++) rows[w * stride] = get(values, w);
+  };
+  for (int64_t i = 0; i < shapes; i++) {
+    const int64_t at = first * shapes + i;
+    Velocity<W> v{zero, zero, zero}, moved{zero, zero, zero};
+    if (i >= walls) {
+      v = read_velocity<W>(world.velocity, i - walls);
+      moved = read_velocity<W>(world.moved, i - walls);
+    }
+    world.position[2 * i] = world.position[2 * i] + moved.x;
+    world.position[2 * i + 1] = world.position[2 * i + 1] + moved.y;
+    world.rotation[i] = world.rotation[i] + moved.turn;
+    column(b.new_velocity + 2 * at, 2 * shapes, v.x);
+    column(b.new_velocity + 2 * at + 1, 2 * shapes, v.y);
+    column(b.new_angular_velocity + at, shapes, v.turn);
+  }
+  write_rows<W>(b.new_position + first * 2 * shapes, 2 * shapes, 2 * shapes, world.position);
+  write_rows<W>(b.new_rotation + first * shapes, shapes, shapes, world.rotation);
+  for (int64_t j = 0; j < b.num_joints; j++) {
+    const Array<W> impulses = world.joints.at(j * kJointFields + kJointImpulse);
+    for (int k = 0; k < 6; k++) column(b.new_joint_impulses + 6 * (first * b.num_joints + j) + k, 6 * b.num_joints, impulses[k]);
+  }
+}
+
+// W worlds from `first` on. N is room for a polygon's corners.
+template <int W, int N>
+MINICOSM_FN void tick_worlds(const RigidBatch& b, Array<W> scratch, int64_t first) {
+  RigidWorld<W> world = lay_out<W>(b, scratch);
+  read_bodies<W>(b, world, first);
+  fire_thrusters<W>(b, world, first);
+  place_shapes<W>(b, world, first);
+  scale_push<W>(b, world);
+  prepare_joints<W>(b, world, first);
+  find_contacts<W, N>(b, world, first);
+  for (int i = 0; i < b.settings.num_substeps; i++) substep<W>(b, world);
+  solve_contacts<W, Pass::kBounce>(b, world);
+  clamp_velocities<W>(b, world);
+  write_contacts<W>(b, world, first);
+  stop_at_statics<W>(b, world, first);
+  write_bodies<W>(b, world, first);
+}
+
+#ifndef __CUDACC__
+// The worlds first … last - 1, in scratch memory of kNativeWidth times rigid_scratch floats, aligned to a vector. What
+// does not fill a vector goes with worlds that were done already, or one by one.
+template <int N>
+void tick_range(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
+  constexpr int W = kNativeWidth;
+  if (last - first < W) {
+    for (int64_t w = first; w < last; w++) tick_worlds<1, N>(b, {scratch}, w);
+    return;
+  }
+  for (int64_t w = first; w < last; w += W) {
+    tick_worlds<W, N>(b, {(V<W>*)scratch}, w + W <= last ? w : last - W);
+  }
+}
+
+inline void rigid_tick(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
+  if (b.num_vertices <= 4) {
+    tick_range<4>(b, scratch, first, last);
+  } else {
+    tick_range<16>(b, scratch, first, last);
+  }
+}
+#endif
+
+}  // namespace MINICOSM_ISA
+}  // namespace minicosm
+
+#endif  // MINICOSM_KERNELS_RIGID_TICK_H_
