@@ -104,9 +104,9 @@ def main() -> None:
         runs.append((row, curve))
         drawn, greedy = row["drawn"], row["greedy"]
         print(
-            f"seed {seed}: {row['env_steps'] / 1e6:.1f} M env-steps, {row['cpu_s']:.0f} CPU-s ({row['wall_s']:.0f} s), "
-            f"solves {drawn['library_solve_rate']:.1%} of the library drawn, {greedy['library_solve_rate']:.1%} greedy; "
-            f"{drawn['fresh_solve_rate']:.1%} of fresh mazes",
+            f"seed {seed}: {row['env_steps'] / 1e6:.1f} M env-steps, {row['cpu_s']:.0f} CPU-s ({row['wall_s']:.0f} s);"
+            f" solves {drawn['library_solve_rate']:.1%} of the library drawn, {greedy['library_solve_rate']:.1%} greedy"
+            f" and {drawn['fresh_solve_rate']:.1%} of fresh mazes drawn",
             flush=True,
         )
     rows, curves = [row for row, _ in runs], [curve for _, curve in runs]

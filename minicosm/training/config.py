@@ -108,8 +108,7 @@ class PPOConfig:
         return self
 
 
-# long rollouts for the memory to learn through; a strong entropy bonus, as a policy that commits itself early goes round
-# in circles in labyrinths
+# a strong entropy bonus: a policy that commits itself early goes round in circles in labyrinths
 _MAZE: dict[str, Any] = {
     "total_steps": 8_000_000,
     "learning_rate": 1e-3,
@@ -124,8 +123,8 @@ _MAZE: dict[str, Any] = {
 def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """The config tuned for `env`'s family, with `settings` over its fields.
 
-    Mazes get a net with a memory. Several agents fill more lanes with fewer worlds. Raises ValueError for an unknown setting or a value that cannot
-    work.
+    Mazes get a net with a memory. Several agents fill more lanes with fewer worlds. Raises ValueError for an unknown
+    setting or a value that cannot work.
     """
     from minicosm.envs.maze import Maze
     from minicosm.envs.nav import Nav
@@ -146,5 +145,5 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
         num_envs = max(16, 128 // env.num_agents // 16 * 16)
         tuned |= {"num_envs": num_envs, "minibatches": 16, "total_steps": 4_000_000}
     if isinstance(env, Maze):
-        tuned |= _MAZE | {"num_envs": 256 // env.num_agents}
+        tuned |= _MAZE | {"num_envs": 256 // env.num_agents // 4 * 4}
     return PPOConfig(**{**tuned, **settings})

@@ -67,6 +67,13 @@ def test_defaults_fit_any_lidar_and_any_number_of_robots():
         assert 64 <= config.num_envs * robots <= 512
 
 
+def test_defaults_give_mazes_a_memory_and_fit_any_number_of_agents():
+    for agents in range(1, 17):
+        config = default_config(minicosm.make("maze-multi", num_agents=agents, num_walls=20)).for_agents(agents)
+        assert config.network.recurrent
+        assert 192 <= config.num_envs * agents <= 256
+
+
 def test_defaults_take_settings_over(leavers):
     config = default_config(leavers, gamma=0.5)
     assert config == dataclasses.replace(default_config(leavers), gamma=0.5)
