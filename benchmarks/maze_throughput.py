@@ -25,13 +25,20 @@ from workers import Worker, alternate
 from minicosm.envs.maze import Maze, MazeConfig, solve
 
 WORKER = pathlib.Path(__file__).parent / "maze_worker.py"
-STEPS = {"minicosm": 300, "jaxued": 30, "jaxued-replay": 200, "xland": 50}  # per timed rollout
+# (ticks, env-steps) of a timed rollout, at least: enough for some tenth of a second
+LEAST = {"minicosm": (300, 400_000), "jaxued": (30, 10_000), "jaxued-replay": (200, 100_000), "xland": (50, 30_000)}
+
+
+def ticks(name: str, batch: int) -> int:
+    """Ticks of one timed rollout."""
+    least_ticks, least_env_steps = LEAST[name]
+    return max(least_ticks, -(-least_env_steps // batch))
 
 
 def compare(pythons: dict[str, str], batch: int, repeats: int) -> dict[str, object]:
     """Alternate all implementations at one size."""
     workers = {
-        name: Worker([python, str(WORKER), name, "--batch", str(batch), "--steps", str(STEPS[name])])
+        name: Worker([python, str(WORKER), name, "--batch", str(batch), "--steps", str(ticks(name, batch))])
         for name, python in pythons.items()
     }
     return {"batch": batch, **alternate(workers, repeats)}

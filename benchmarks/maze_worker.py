@@ -15,24 +15,24 @@ import jax.numpy as jnp
 
 
 def scanned(tick, batch, steps, num_actions):
-    """A rollout from `tick(state, action, key) -> state, used, resets`."""
+    """A rollout from `tick(state, action, key) -> state, used, resets`; actions and keys are drawn before the first."""
 
-    def body(carry, key):
+    def body(carry, drawn):
         state, total, resets = carry
-        act_key, step_key = jax.random.split(key)
-        action = jax.random.randint(act_key, (batch,), 0, num_actions)
-        state, used, ended = tick(state, action, step_key)
+        state, used, ended = tick(state, *drawn)
         return (state, total + used, resets + ended), None
 
     def rollout(state, key):
-        return jax.lax.scan(body, (state, jnp.float32(0), jnp.int32(0)), jax.random.split(key, steps))[0]
+        act_key, step_key = jax.random.split(key)
+        drawn = jax.random.randint(act_key, (steps, batch), 0, num_actions), jax.random.split(step_key, steps)
+        return jax.lax.scan(body, (state, jnp.float32(0), jnp.int32(0)), drawn)[0]
 
     return jax.jit(rollout, donate_argnums=0)
 
 
 def used_up(*trees):
     """A number that depends on every element; whole numbers are summed as such, which is fast."""
-    leaves = jax.tree.leaves(trees)
+    leaves = [x.reshape(x.shape[0], -1) for x in jax.tree.leaves(trees)]  # one long last axis, for the CPU's vectors
     return sum((x.sum(dtype=None if x.dtype == jnp.float32 else jnp.int32)).astype(jnp.float32) for x in leaves)
 
 
