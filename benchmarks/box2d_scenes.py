@@ -83,19 +83,6 @@ def pose(body):
     return body.position.x, body.position.y, body.angle
 
 
-def joint_gap(scene, poses):
-    """Distance, m, between the two anchors of the joint that is worst held."""
-    worst = 0.0
-    for joint in scene.joints:
-        ends = []
-        for i in (joint.body_a, joint.body_b):
-            (x, y), (place_x, place_y, angle) = SCRIPTED.anchor(scene.bodies[i], joint.point), poses[i]
-            cos, sin = math.cos(angle), math.sin(angle)
-            ends.append((place_x + cos * x - sin * y, place_y + sin * x + cos * y))
-        worst = max(worst, math.dist(*ends))
-    return worst
-
-
 def run(scene, sub_steps=SUB_STEPS, aside=0.0):
     """Step a scene to its end: poses at the samples, the worst joint gap, and the greatest speed at the end."""
     world, bodies = build(scene, aside)
@@ -105,7 +92,7 @@ def run(scene, sub_steps=SUB_STEPS, aside=0.0):
     for tick in range(1, ticks + 1):
         world.step(DT, sub_steps)
         poses = [pose(body) for body in bodies]
-        gap = max(gap, joint_gap(scene, poses))
+        gap = max(gap, SCRIPTED.joint_gap(scene, poses))
         if tick in sample_ticks:
             samples.append(poses)
     speed = max(math.hypot(body.linear_velocity.x, body.linear_velocity.y) for body in bodies)

@@ -80,15 +80,15 @@ def minicosm_scenes(levels, size):
 
 def minicosm_ticks(size, batch, steps):
     """As `jax2d_ticks`, of our engine: its kernel, or its reference under MINICOSM_KERNELS=off."""
-    try:
-        from minicosm.envs.physics.engine import step
-    except ImportError:
-        sys.exit("minicosm.envs.physics.engine has no `step` yet: only jax2d and box2d can be timed")
+    from minicosm.envs.physics.engine import EngineConfig
+    from minicosm.envs.physics.engine import tick as engine_tick
+
+    config = EngineConfig(dt=DT)
     levels = minicosm_scenes(load_scenes(size), size)
 
     def tick(carry, _):
         scene, state, controls = carry
-        return (scene, jax.vmap(step)(scene, state, controls), controls), None
+        return (scene, jax.vmap(engine_tick, in_axes=(0, 0, 0, None))(scene, state, controls, config), controls), None
 
     def rollout(carry):
         carry, _ = jax.lax.scan(tick, carry, None, length=steps)

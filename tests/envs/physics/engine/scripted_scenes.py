@@ -8,7 +8,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from minicosm.envs.physics.engine import scene as engine
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minicosm.envs.physics import engine
 from minicosm.envs.physics.engine.build import build, idle, slots
 from minicosm.envs.physics.engine.definitions import Circle, Pin, Polygon, Shape, Weld
 from minicosm.envs.physics.engine.scene import Controls, State
@@ -16,7 +20,7 @@ from minicosm.envs.physics.engine.size import Size
 
 Poses = Sequence[Sequence[float]]  # x m, y m, angle rad of each body, in the scene's order
 
-SIZE = Size(num_polygons=17, num_circles=7, num_joints=9, num_thrusters=0, num_walls=2)  # every scene fits
+SIZE = Size(num_polygons=17, num_circles=7, num_joints=9, num_thrusters=1, num_walls=2)  # every scene fits
 
 
 @dataclass(frozen=True)
@@ -285,3 +289,33 @@ def as_joint(joint: Joint, number: dict[int, int]) -> Pin | Weld:
     """A joint in our engine's words, which number bodies as `number` says."""
     a, b = number[joint.body_a], number[joint.body_b]
     return Weld(a, b, at=joint.point) if joint.is_fixed else Pin(a, b, at=joint.point, limits=joint.limits)
+
+
+def joint_gap(scene: Scene, poses: Poses) -> float:
+    """Distance, m, between the two anchors of the joint that is worst held; 0 without joints."""
+    worst = 0.0
+    for joint in scene.joints:
+        ends = []
+        for i in (joint.body_a, joint.body_b):
+            (x, y), (place_x, place_y, angle) = anchor(scene.bodies[i], joint.point), poses[i]
+            cos, sin = math.cos(angle), math.sin(angle)
+            ends.append((place_x + cos * x - sin * y, place_y + sin * x + cos * y))
+        worst = max(worst, math.dist(*ends))
+    return worst
+
+
+def play(names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Our engine's poses f32[ticks, bodies, 3] (x m, y m, angle rad) of these scenes, stepped side by side."""
+    scenes = [SCENES[name]() for name in names]
+    made = [built(scene) for scene in scenes]
+    worlds, states, controls = (jax.tree.map(lambda *x: jnp.stack(x), *(m[part] for m in made)) for part in range(3))
+    longest = max(round(60 * scene.duration) for scene in scenes)
+
+    def step(state: State, _: None) -> tuple[State, jax.Array]:
+        state = jax.vmap(engine.tick)(worlds, state, controls)
+        return state, jnp.concatenate([state.position, state.rotation[..., None]], axis=-1)
+
+    poses = np.asarray(jax.jit(lambda state: jax.lax.scan(step, state, None, length=longest)[1])(states))
+    places = [np.array(m[3]) for m in made]
+    ticks = [round(60 * scene.duration) for scene in scenes]
+    return {name: poses[: ticks[i], i][:, places[i]] for i, name in enumerate(names)}
