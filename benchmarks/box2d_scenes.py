@@ -1,7 +1,7 @@
 """Native Box2D on the scripted scenes of the parity test: writes `tests/envs/physics/engine/box2d_reference.json`.
 
     pip install pyb2d3
-    python benchmarks/box2d_scenes.py
+    python benchmarks/box2d_scenes.py --compare
 
 Box2D v3 as it comes in pyb2d3: ticks of 1/60 s, 4 sub-steps, no sleeping, everything else at its default. The poses are
 sampled eight times at equal intervals. Beside them stands how far they move, over all bodies and at each sample, in
@@ -125,9 +125,23 @@ def rounded(value):
     return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+def compare(references):
+    """Print how our engine's last poses differ from Box2D's, and what both come to."""
+    played = SCRIPTED.play(list(references))
+    print(f"{'scene':22} {'end, m':>8} {'end, rad':>8} {'gap ours':>8} {'Box2D':>8}  outcome ours / Box2D")
+    for name, found in references.items():
+        scene, ours, theirs = SCRIPTED.SCENES[name](), played[name].tolist(), found["poses"][-1]
+        far = max(math.dist(a[:2], b[:2]) for a, b in zip(ours[-1], theirs, strict=True))
+        turns = [math.remainder(a[2] - b[2], math.tau) for a, b in zip(ours[-1], theirs, strict=True)]
+        gap = max(SCRIPTED.joint_gap(scene, poses) for poses in ours)
+        ends = f"{scene.outcome(scene, ours[-1])} / {found['outcome']}"
+        print(f"{name:22} {far:8.4f} {max(map(abs, turns)):8.4f} {gap:8.4f} {found['worst_joint_gap']:8.4f}  {ends}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--compare", action="store_true", help="then step our engine, too, and print where they differ")
+    args = parser.parse_args()
     try:
         version = importlib.metadata.version("pyb2d3")
     except importlib.metadata.PackageNotFoundError:
@@ -151,6 +165,8 @@ def main():
     }
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(rounded(found))}" for name, found in scenes.items())
     REFERENCE_PATH.write_text(json.dumps(head)[:-1] + ',\n "scenes": {\n' + lines + "\n }}\n")
+    if args.compare:
+        compare(scenes)
     print(f"written: {REFERENCE_PATH} ({REFERENCE_PATH.stat().st_size / 1024:.0f} KiB)")
 
 
