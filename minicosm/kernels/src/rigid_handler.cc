@@ -122,7 +122,7 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
                          &b.new_angular_velocity, &b.new_contacts, &b.new_joint_impulses};
   const int64_t wanted[] = {S * 2, S, S * 2, S, K * 8, J * 6};
   for (size_t i = 0; i < 6; i++) {
-    const auto buffer = results.get<ffi::AnyBuffer>(i);
+    auto buffer = results.get<ffi::AnyBuffer>(i);
     if (!buffer || (*buffer)->element_type() != ffi::DataType::F32 ||
         (int64_t)(*buffer)->element_count() != worlds * wanted[i]) {
       return ffi::Error::InvalidArgument("rigid_tick: the results' shapes do not go together");

@@ -3,6 +3,19 @@
 from minicosm.envs.physics.engine.config import EngineConfig
 from minicosm.envs.physics.engine.scene import Controls, Joints, Scene, State, Thrusters
 from minicosm.envs.physics.engine.size import LARGE, MEDIUM, SMALL, Size
-from minicosm.envs.physics.engine.tick import tick
+from minicosm.envs.physics.engine.tick import reference_tick, tick
 
-__all__ = ["LARGE", "MEDIUM", "SMALL", "Controls", "EngineConfig", "Joints", "Scene", "Size", "State", "Thrusters", "tick"]
+__all__ = [
+    "LARGE",
+    "MEDIUM",
+    "SMALL",
+    "Controls",
+    "EngineConfig",
+    "Joints",
+    "Scene",
+    "Size",
+    "State",
+    "Thrusters",
+    "reference_tick",
+    "tick",
+]

@@ -38,12 +38,17 @@ def world_polygons(scene: Scene, state: State) -> Polygons:
     return with_normals(place[:, 0] + cos * x - sin * y, place[:, 1] + sin * x + cos * y)
 
 
-def manifolds(scene: Scene, state: State) -> Manifold:
-    """How the shapes of every pair face each other, f32[..., K, B], normals from the left shape to the right one."""
+def manifolds(scene: Scene, state: State) -> tuple[Manifold, jax.Array]:
+    """How the shapes of every pair face each other, f32[..., K, B], normals from the left shape to the right one.
+
+    And how far apart their bounding boxes are along the axes, f32[K, B] m.
+    """
     size = scene.size
     num_polygons = size.num_polygons
     polygons = world_polygons(scene, state)
     x, y, radius = state.position[num_polygons:, 0], state.position[num_polygons:, 1], scene.radius
+    low = jnp.stack([jnp.concatenate([c.min(axis=0), m - radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
+    high = jnp.stack([jnp.concatenate([c.max(axis=0), m + radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
     a, b = pairs(size).T
     kinds = (b < num_polygons, (a < num_polygons) & (b >= num_polygons), a >= num_polygons)
     pick = lambda index: Polygons(*(field[:, index] for field in polygons))  # noqa: E731
@@ -58,7 +63,8 @@ def manifolds(scene: Scene, state: State) -> Manifold:
     where = np.argsort(np.concatenate([np.flatnonzero(kind) for kind in kinds]))
     found = Manifold(*(jnp.concatenate(fields, axis=-2)[..., where, :] for fields in zip(*parts, strict=True)))
     flip = jnp.asarray(np.where(sides(size)[0] == a, 1.0, -1.0), x.dtype)[:, None]
-    return found._replace(normal_x=flip * found.normal_x, normal_y=flip * found.normal_y)
+    between_boxes = jnp.max(jnp.maximum(low[:, b] - high[:, a], low[:, a] - high[:, b]), axis=0)
+    return found._replace(normal_x=flip * found.normal_x, normal_y=flip * found.normal_y), between_boxes
 
 
 def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
@@ -84,7 +90,7 @@ def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
 
 def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> tuple[Rows, Impulses]:
     """Rows and warm impulses of every pair, f32[..., K, B], from where the shapes lie."""
-    found = manifolds(scene, state)
+    found, between_boxes = manifolds(scene, state)
     left, right = sides(scene.size)
     x, y = state.position[:, 0], state.position[:, 1]
     arms = []
@@ -96,7 +102,8 @@ def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: En
     arm = jnp.stack(arms)
     inverse_mass = jnp.stack([scene.inverse_mass[left], scene.inverse_mass[right]])
     inverse_inertia = jnp.stack([scene.inverse_inertia[left], scene.inverse_inertia[right]])
-    is_found = scene.collides & (found.separation < _margins(scene, state, acceleration, config))
+    margin = _margins(scene, state, acceleration, config)
+    is_found = scene.collides & (between_boxes < margin) & (found.separation < margin)
     inverse = jnp.sum(inverse_mass, axis=0) + jnp.sum(inverse_inertia[:, None, None] * arm**2, axis=0)
     mass = jnp.where(is_found & (inverse > 0.0), 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
     pull = acceleration[:2, right] - acceleration[:2, left]

@@ -80,20 +80,20 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -
 
 
 def _substep(prepared: Prepared, motion: Motion, warm: Warm, size: Size, config: EngineConfig) -> tuple[Motion, Warm]:
-    springs, joint_spring = _springs(config)
+    contact_springs, joint_spring = springs(config)
     velocity = _clamped(motion.velocity + prepared.push, config)
     velocity = _warm_started_joints(prepared.pins, warm.joints, motion._replace(velocity=velocity))
     velocity = _warm_started_contacts(prepared, warm, velocity)
     motion, warm = _solved_joints(prepared.pins, motion._replace(velocity=velocity), warm, joint_spring, config)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.biased, springs)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.biased, contact_springs)
     motion = _advanced(motion, config.substep)
     motion, warm = _solved_joints(prepared.pins, motion, warm, None, config)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.relaxed, springs)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.relaxed, contact_springs)
     summed = lambda i: i._replace(total=i.total + i.normal)  # noqa: E731
     return motion, warm._replace(free=summed(warm.free), walls=summed(warm.walls))
 
 
-def _springs(config: EngineConfig) -> tuple[Springs, Softness]:
+def springs(config: EngineConfig) -> tuple[Springs, Softness]:
     step = config.substep
     contacts = Springs(
         contact=softness(config.contact_stiffness / step, config.contact_damping, step),

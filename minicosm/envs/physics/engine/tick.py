@@ -3,30 +3,83 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from minicosm import kernels
 from minicosm.envs.physics.engine import reference
 from minicosm.envs.physics.engine.config import EngineConfig
 from minicosm.envs.physics.engine.scene import Controls, Scene, State
+from minicosm.envs.physics.engine.size import Size, sides
+from minicosm.kernels import rigid
+
+Tick = Callable[[Scene, State, Controls], State]
 
 
 def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
-    """The state of one scene `config.dt` later. Under `vmap`, all scenes of the batch step together."""
+    """The state of one scene `config.dt` later. Under `vmap`, all scenes of the batch step together.
+
+    On a CPU with the native kernels (docs/kernels.md) these step; elsewhere, in 64 bits and under differentiation,
+    `reference_tick` does. Both follow the same arithmetic in the same order.
+    """
+    return _accelerated(scene.size, config or EngineConfig())(scene, state, controls)
+
+
+def reference_tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
+    """`tick` in pure JAX: what is right, by definition."""
     one = jax.tree.map(lambda x: x[None], (scene, state, controls))
-    return jax.tree.map(lambda x: x[0], _batched(config or EngineConfig())(*one))
+    stepped: State = jax.tree.map(lambda x: x[0], _batched(config or EngineConfig())(*one))
+    return stepped
 
 
 @functools.cache
-def _batched(config: EngineConfig) -> Any:
+def _accelerated(size: Size, config: EngineConfig) -> Tick:
+    layout = rigid.Layout(
+        size.num_walls,
+        size.num_polygons,
+        size.num_circles,
+        size.num_joints,
+        size.num_thrusters,
+        size.max_vertices,
+        *sides(size),
+    )
+    springs, joint = reference.springs(config)
+    settings = rigid.Settings(
+        config.dt,
+        config.substep,
+        springs.contact,
+        springs.static_contact,
+        springs.friction,
+        joint,
+        config.max_push_speed,
+        config.restitution_threshold,
+        config.margin,
+        config.max_speed,
+        config.max_spin,
+        config.num_substeps,
+        config.num_joint_sweeps,
+    )
+
+    def by_kernel(scene: Scene, state: State, controls: Controls) -> State:
+        leaves = rigid.tick(jax.tree.leaves((scene, state, controls)), layout, settings)
+        return jax.tree.unflatten(jax.tree.structure(state), leaves)
+
+    return kernels.accelerate(lambda *a: reference_tick(*a, config), by_kernel)
+
+
+@functools.cache
+def _batched(config: EngineConfig) -> Tick:
     """A function of (scene, state, controls) led by a batch axis, which gathers further batch axes into that one."""
 
     @jax.custom_batching.custom_vmap
     def ticks(scene: Scene, state: State, controls: Controls) -> State:
         last = jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), (scene, state, controls))
-        return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), reference.tick(*last, config))
+        after = reference.tick(*last, config)
+        first: State = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), after)
+        return first
 
     @ticks.def_vmap
     def more_scenes(axis_size: int, is_batched: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -39,4 +92,4 @@ def _batched(config: EngineConfig) -> Any:
         out = jax.tree.map(lambda x: x.reshape(axis_size, -1, *x.shape[1:]), out)
         return out, jax.tree.map(lambda _: True, out)
 
-    return ticks
+    return ticks  # type: ignore[no-any-return]

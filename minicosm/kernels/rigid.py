@@ -1,0 +1,76 @@
+"""The rigid-body kernel: see src/rigid_tick.h. Its reference is `minicosm.envs.physics.engine.reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+MAX_VERTICES = 16  # of one polygon
+
+
+class Layout(NamedTuple):
+    """The sizes of a batch's scenes, and whom the solver sits left and right of each pair, in solving order."""
+
+    num_walls: int
+    num_polygons: int
+    num_circles: int
+    num_joints: int
+    num_thrusters: int
+    max_vertices: int
+    left: np.ndarray  # i32[K]
+    right: np.ndarray  # i32[K]
+
+
+class Settings(NamedTuple):
+    """How to step; a softness is (rate, mass scale, impulse scale)."""
+
+    dt: float  # s
+    step: float  # s
+    contact: Sequence[float]
+    static_contact: Sequence[float]
+    friction: Sequence[float]
+    joint: Sequence[float]
+    push_speed: float  # m/s
+    restitution_threshold: float  # m/s
+    margin: float  # m
+    max_speed: float  # m/s
+    max_spin: float  # rad/s
+    num_substeps: int
+    num_joint_sweeps: int
+
+
+def tick(arrays: Sequence[jax.Array], layout: Layout, settings: Settings) -> Sequence[jax.Array]:
+    """The state after a tick: position, rotation, velocity, angular velocity, contacts, joint impulses.
+
+    `arrays` are the leaves of the scene, of the state and of the controls, in the order of their declaration; worlds
+    are leading axes.
+    """
+    state = arrays[22:28]
+    out = [jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in state]  # type: ignore[no-untyped-call]
+    numbers = (
+        settings.dt,
+        settings.step,
+        *settings.contact,
+        *settings.static_contact,
+        *settings.friction,
+        *settings.joint,
+        settings.push_speed,
+        settings.restitution_threshold,
+        settings.margin,
+        settings.max_speed,
+        settings.max_spin,
+    )
+    result: Any = jax.ffi.ffi_call("minicosm_rigid_tick", out, vmap_method="broadcast_all")(
+        *arrays,
+        sizes=np.array(layout[:6], np.int64),
+        left=layout.left.astype(np.int32),
+        right=layout.right.astype(np.int32),
+        numbers=np.array(numbers, np.float32),
+        num_substeps=np.int64(settings.num_substeps),
+        num_joint_sweeps=np.int64(settings.num_joint_sweeps),
+    )
+    return list(result)
