@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 _LIBRARY = pathlib.Path(__file__).parent / "_native.so"
-_HANDLERS = ("minicosm_lidar_scan",)  # the library's functions that XLA may call
+_HANDLERS = ("minicosm_lidar_scan", "minicosm_rigid_tick")  # the library's functions that XLA may call
 _UNKNOWN_SET, _UNSUPPORTED_SET = 1, 2  # what minicosm_select answers
 
 

@@ -4,12 +4,15 @@
 #include "kernels.h"
 
 #include "lidar.h"
+#include "rigid_tick.h"
 
 namespace minicosm {
 namespace MINICOSM_ISA {
 
 extern const Kernels table = {
     lidar_worlds<kNativeWidth>,
+    rigid_tick,
+    kNativeWidth,
 };
 
 }  // namespace MINICOSM_ISA

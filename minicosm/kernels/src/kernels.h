@@ -8,10 +8,14 @@
 namespace minicosm {
 
 struct LidarScan;
+struct RigidBatch;
 
 struct Kernels {
   // Each works on the worlds first … last - 1 of what it is given.
   void (*lidar_scan)(const LidarScan& scan, int64_t first, int64_t last);
+  // In scratch memory of `width` times rigid_scratch(batch) floats, aligned to 64 bytes.
+  void (*rigid_tick)(const RigidBatch& batch, float* scratch, int64_t first, int64_t last);
+  int width;  // floats in a vector
 };
 
 // The table for this machine, or the one that was asked for: see instruction_sets.cc.
