@@ -83,7 +83,7 @@ struct LidarAxis {
   V<W> inverse;  // cells along the beam for a cell along the axis
   V<W> slope;    // of the beam along the other axis
   M<W> ahead;    // the beam goes up this axis
-  float start;   // of the beam along the other axis, in its cell; less the rounding error of a crossing
+  float start;   // of the beam along the other axis, from the window's edge; less the rounding error of a crossing
 };
 
 template <int W>
@@ -119,9 +119,8 @@ template <bool kOneWord, int W>
 MINICOSM_FN V<W> lidar_cross(const LidarLines& lines, const LidarAxis<W>& axis, int32_t step, V<W> distance, float edge,
                              V<W> nearest) {
   const V<W> crossing = axis.start + distance * axis.slope;
-  const V<W> cell = floor(crossing);
-  const M<W> two = crossing - cell >= 1.0f - 2.0f * edge;
-  const I<W> index = to_int(cell) + lines.margin;
+  const I<W> index = to_int(crossing);  // towards zero is down, since a crossing is counted from the window's edge
+  const M<W> two = crossing - to_float(index) >= 1.0f - 2.0f * edge;
   U<W> closed = lidar_word<kOneWord, W>(lines, step, axis.ahead, index) >> (U<W>)(index & 31);
   if constexpr (kOneWord) {
     closed = closed & select(two, splat_unsigned<W>(3), splat_unsigned<W>(1));
@@ -137,7 +136,8 @@ template <bool kOneWord, int W>
 MINICOSM_FN V<W> lidar_walls(const LidarScan& scan, const LidarLines (&lines)[2], float x, float y, V<W> cos, V<W> sin,
                              V<W> nearest) {
   const float edge = 4e-7f * scan.max_range;  // what float32 may err by where a beam crosses a line
-  const LidarAxis<W> by_columns = lidar_axis<W>(x, cos, y - edge, sin), by_rows = lidar_axis<W>(y, sin, x - edge, cos);
+  const float base = (float)scan.margin - edge;
+  const LidarAxis<W> by_columns = lidar_axis<W>(x, cos, y + base, sin), by_rows = lidar_axis<W>(y, sin, x + base, cos);
   for (int32_t step = 1; (float)(step - 1) < scan.max_range; step++) {
     const V<W> column = lidar_distance<W>(by_columns, step, scan.max_range);
     const V<W> row = lidar_distance<W>(by_rows, step, scan.max_range);
