@@ -1,13 +1,15 @@
 """Env-steps per second of the maze beside JaxUED's Maze and XLand-MiniGrid: random actions, automatic reset.
 
     python -m venv .venv-jaxued && .venv-jaxued/bin/pip install jaxued six
-    python benchmarks/maze_throughput.py --jaxued-python .venv-jaxued/bin/python
+    python -m venv .venv-xland && .venv-xland/bin/pip install xminigrid
+    python benchmarks/maze_throughput.py --jaxued-python .venv-jaxued/bin/python --xland-python .venv-xland/bin/python
 
 The task is the same for JaxUED: 13 x 13 cells, 60 draws of walls, a 5 x 5 view, 250 steps, a new level at each reset;
-`jaxued-replay` plays the same level again instead, which makes no level and so is less work. XLand-MiniGrid (also given
-by `--xland-python`) plays its Empty-16x16. For each size the processes stay alive side by side and take turns, A B A B
-…, one compiled rollout each; ratios are of medians. `minigrid` is MiniGrid's own class in a `SyncVectorEnv` of 64
-worlds, stepped from Python in this process. The last lines time the search for the optimum and the generators.
+`jaxued-replay` plays the same level again instead, which makes no level and so is less work. XLand-MiniGrid plays its
+Empty-16x16. For each size the processes stay alive side by side and take turns, A B A B …, one compiled rollout each,
+whose actions are drawn before its first step; ratios are of medians. `minigrid` is MiniGrid's own class in a
+`SyncVectorEnv` of 64 worlds, stepped from Python in this process. The last lines time the search for the optimum and
+the generators.
 """
 
 import argparse
@@ -107,9 +109,11 @@ def main() -> None:
             wall, cpu = (ours[k] / theirs[k] for k in ("env_steps_per_s", "env_steps_per_cpu_s"))
             print(f"  {name} {theirs['env_steps_per_s']:,.0f}: {wall:.1f}x, per CPU-second {cpu:.1f}x", flush=True)
     python_rate = minigrid_rate()
-    print(
-        f"MiniGrid in a SyncVectorEnv: {python_rate:,.0f} env-steps/s" if python_rate else "MiniGrid is not installed"
-    )
+    if python_rate is None:
+        print("MiniGrid is not installed")
+    else:
+        ratio = rows[0]["minicosm"]["env_steps_per_s"] / python_rate
+        print(f"MiniGrid in a SyncVectorEnv {python_rate:,.0f}: minicosm at B = {args.batch[0]} {ratio:,.0f}x")
     rates = search_and_generators()
     for name, value in rates.items():
         print(f"{name}: {value:,.0f} levels/s")
