@@ -76,6 +76,9 @@ MINICOSM_EXPORT int minicosm_select(const char* name) {
 // The name of the set that runs.
 MINICOSM_EXPORT const char* minicosm_selected() { return minicosm::chosen->name; }
 
+// Whether the processor has the set called `name`.
+MINICOSM_EXPORT int minicosm_supported(const char* name) { return minicosm::supported(name); }
+
 // The names of the sets in this library, slowest first: the `i`-th, or null beyond the last.
 MINICOSM_EXPORT const char* minicosm_set(int i) {
   constexpr int kCount = sizeof(minicosm::kSets) / sizeof(minicosm::kSets[0]);

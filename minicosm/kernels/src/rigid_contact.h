@@ -110,11 +110,11 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
       V<W> wanted;
       if constexpr (kPass == Pass::kBiased) {
         const M<W> is_apart = separation > 0.0f;
-        const V<W> push = select(is_apart, separation / s.step,
+        const V<W> push = select(is_apart, separation * s.rate,
                                  mass_scale * max(rate * separation, splat<W>(-s.push_speed)));
         wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
       } else {
-        wanted = old - mass * velocity - mass * (max(separation, zero) / s.step);
+        wanted = old - mass * velocity - mass * (max(separation, zero) * s.rate);
       }
       const V<W> impulse = max(wanted, zero);
       p[kImpulse] = impulse;

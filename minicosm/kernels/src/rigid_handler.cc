@@ -77,7 +77,7 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
   b.num_pairs = (int)left.size();
   b.left = left.begin(), b.right = right.begin();
   const float* n = numbers.begin();
-  b.settings = {n[0], n[1], (int)num_substeps, (int)num_joint_sweeps, softness(numbers, 2), softness(numbers, 5),
+  b.settings = {n[0], n[1], 1.0f / n[1], (int)num_substeps, (int)num_joint_sweeps, softness(numbers, 2), softness(numbers, 5),
                 softness(numbers, 8), softness(numbers, 11), n[14], n[15], n[16], n[17], n[18]};
   const int64_t S = b.num_shapes(), P = b.num_polygons, C = b.num_circles, J = b.num_joints, T = b.num_thrusters;
   const int64_t K = b.num_pairs, V = b.num_vertices;

@@ -34,45 +34,89 @@ MINICOSM_FN void deal(Array<W> values, I<W> index, V<W> dealt) {
   }
 }
 
+// Calls visit(seat) for every seat that is `taken` in any world; few are, mostly, so this beats going lane by lane.
+template <class Visit>
+MINICOSM_FN void each_taken(uint32_t taken, int num_seats, const Visit& visit) {
+  for (; taken; taken &= taken - 1) {
+    for (int seat = __builtin_ctz(taken); seat < num_seats; seat += 32) visit(seat);
+  }
+}
+
+// One end of a joint: which seat its shape has, in each of the worlds.
+template <int W>
+struct JointEnd {
+  I<W> seat;
+  uint32_t taken;
+  int num_seats;
+
+  // The three numbers of each seat, from values [F + 1, 3].
+  MINICOSM_FN Velocity<W> read(Array<W> values) const {
+    if constexpr (W == 1) {
+      return {values[3 * seat], values[3 * seat + 1], values[3 * seat + 2]};
+    } else {
+      Velocity<W> found{};
+      each_taken(taken, num_seats, [&](int i) {
+        const M<W> here = seat == i;
+        found.x = select(here, values[3 * i], found.x);
+        found.y = select(here, values[3 * i + 1], found.y);
+        found.turn = select(here, values[3 * i + 2], found.turn);
+      });
+      return found;
+    }
+  }
+
+  MINICOSM_FN void write(Array<W> values, Velocity<W> v) const {
+    if constexpr (W == 1) {
+      values[3 * seat] = v.x;
+      values[3 * seat + 1] = v.y;
+      values[3 * seat + 2] = v.turn;
+    } else {
+      each_taken(taken, num_seats, [&](int i) {
+        const M<W> here = seat == i;
+        values[3 * i] = select(here, v.x, values[3 * i]);
+        values[3 * i + 1] = select(here, v.y, values[3 * i + 1]);
+        values[3 * i + 2] = select(here, v.turn, values[3 * i + 2]);
+      });
+    }
+  }
+};
+
+// `end` 0 is a, 1 is b.
+template <int W>
+MINICOSM_FN JointEnd<W> joint_end(const RigidBatch& b, const RigidWorld<W>& world, int joint, int end) {
+  return {world.ends[2 * joint + end], world.taken[2 * joint + end], b.num_shapes() - b.num_walls + 1};
+}
+
 template <int W>
 struct JointSides {
-  I<W> seat_a, seat_b;
+  JointEnd<W> end_a, end_b;
   Velocity<W> a, b;
 };
 
 template <int W>
-MINICOSM_FN Velocity<W> collect_velocity(Array<W> values, I<W> seat) {
-  return {collect<W>(values, 3 * seat), collect<W>(values, 3 * seat + 1), collect<W>(values, 3 * seat + 2)};
-}
-
-template <int W>
-MINICOSM_FN JointSides<W> read_joint_sides(const RigidWorld<W>& world, int joint) {
+MINICOSM_FN JointSides<W> read_joint_sides(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   JointSides<W> sides;
-  sides.seat_a = world.ends[2 * joint];
-  sides.seat_b = world.ends[2 * joint + 1];
-  sides.a = collect_velocity<W>(world.velocity, sides.seat_a);
-  sides.b = collect_velocity<W>(world.velocity, sides.seat_b);
+  sides.end_a = joint_end<W>(b, world, joint, 0);
+  sides.end_b = joint_end<W>(b, world, joint, 1);
+  sides.a = sides.end_a.read(world.velocity);
+  sides.b = sides.end_b.read(world.velocity);
   return sides;
 }
 
 template <int W>
 MINICOSM_FN void write_joint_sides(const RigidWorld<W>& world, const JointSides<W>& sides) {
-  deal<W>(world.velocity, 3 * sides.seat_a, sides.a.x);
-  deal<W>(world.velocity, 3 * sides.seat_a + 1, sides.a.y);
-  deal<W>(world.velocity, 3 * sides.seat_a + 2, sides.a.turn);
-  deal<W>(world.velocity, 3 * sides.seat_b, sides.b.x);
-  deal<W>(world.velocity, 3 * sides.seat_b + 1, sides.b.y);
-  deal<W>(world.velocity, 3 * sides.seat_b + 2, sides.b.turn);
+  sides.end_a.write(world.velocity, sides.a);
+  sides.end_b.write(world.velocity, sides.b);
 }
 
 // How the joint hangs now: arms, gap and angle.
 template <int W>
-MINICOSM_PART void hang_joint(const RigidWorld<W>& world, int joint) {
+MINICOSM_PART void hang_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   const Array<W> j = world.joints.at(joint * kJointFields);
-  const I<W> seat_a = world.ends[2 * joint], seat_b = world.ends[2 * joint + 1];
-  const Velocity<W> moved_a = collect_velocity<W>(world.moved, seat_a), moved_b = collect_velocity<W>(world.moved, seat_b);
-  const V<W> cos_a = collect<W>(world.turned, 2 * seat_a), sin_a = collect<W>(world.turned, 2 * seat_a + 1);
-  const V<W> cos_b = collect<W>(world.turned, 2 * seat_b), sin_b = collect<W>(world.turned, 2 * seat_b + 1);
+  const JointEnd<W> end_a = joint_end<W>(b, world, joint, 0), end_b = joint_end<W>(b, world, joint, 1);
+  const Velocity<W> moved_a = end_a.read(world.moved), moved_b = end_b.read(world.moved);
+  const Velocity<W> turned_a = end_a.read(world.turned), turned_b = end_b.read(world.turned);
+  const V<W> cos_a = turned_a.x, sin_a = turned_a.y, cos_b = turned_b.x, sin_b = turned_b.y;
   const V<W> ax = cos_a * j[kAnchorAX] - sin_a * j[kAnchorAY], ay = sin_a * j[kAnchorAX] + cos_a * j[kAnchorAY];
   const V<W> bx = cos_b * j[kAnchorBX] - sin_b * j[kAnchorBY], by = sin_b * j[kAnchorBX] + cos_b * j[kAnchorBY];
   j[kArmAX] = ax;
@@ -96,18 +140,18 @@ MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, Join
 }
 
 template <int W>
-MINICOSM_PART void warm_start_joint(const RigidWorld<W>& world, int joint) {
+MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   const Array<W> j = world.joints.at(joint * kJointFields), old = j.at(kJointImpulse);
-  JointSides<W> sides = read_joint_sides<W>(world, joint);
+  JointSides<W> sides = read_joint_sides<W>(b, world, joint);
   push_joint<W>(j, old[0], old[1], old[2] + old[3] + old[4] - old[5], sides);
   write_joint_sides<W>(world, sides);
 }
 
 // The rows of one joint; `bias` is the softness with which errors of position are driven out.
 template <int W>
-MINICOSM_PART void solve_joint(const RigidSettings& settings, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
+MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
   const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
-  JointSides<W> sides = read_joint_sides<W>(world, joint);
+  JointSides<W> sides = read_joint_sides<W>(b, world, joint);
   const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
   const V<W> coupling = inertia_a + inertia_b, zero = splat<W>(0.0f);
   V<W> spin = sides.b.turn - sides.a.turn, turning = zero;
@@ -129,7 +173,7 @@ MINICOSM_PART void solve_joint(const RigidSettings& settings, const RigidWorld<W
     const float sign = limit ? -1.0f : 1.0f;
     const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
     const M<W> is_open = room > 0.0f;
-    const V<W> push = select(is_open, room / settings.step, bias.mass_scale * bias.rate * room);
+    const V<W> push = select(is_open, room * b.settings.rate, bias.mass_scale * bias.rate * room);
     const V<W> gain = select(is_open, splat<W>(1.0f), splat<W>(bias.mass_scale));
     const V<W> keep = select(is_open, splat<W>(1.0f), splat<W>(1.0f - bias.impulse_scale));
     const V<W> held = j[kHasLimit] * max(keep * impulse[4 + limit] - torsion * (gain * sign * spin + push), zero);

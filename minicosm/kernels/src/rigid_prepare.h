@@ -91,8 +91,7 @@ MINICOSM_PART void read_bodies(const RigidBatch& b, const RigidWorld<W>& world, 
     write_velocity<W>(world.velocity, i, velocity);
     write_velocity<W>(world.push, i, push);  // acceleration, for now
     write_velocity<W>(world.moved, i, {zero, zero, zero});
-    world.turned[2 * i] = splat<W>(1.0f);
-    world.turned[2 * i + 1] = zero;
+    write_velocity<W>(world.turned, i, {splat<W>(1.0f), zero, zero});
   }
 }
 
@@ -205,8 +204,13 @@ MINICOSM_PART void prepare_joints(const RigidBatch& b, const RigidWorld<W>& worl
     const auto seat = [&](I<W> shape) {
       return select(shape < b.num_walls, splat_int<W>(free), shape - b.num_walls);
     };
-    world.ends[2 * k] = seat(a);
-    world.ends[2 * k + 1] = seat(c);
+    for (int end = 0; end < 2; end++) {
+      const I<W> seats = seat(end ? c : a);
+      uint32_t taken = 0;
+      for (int w = 0; w < W; w++) taken |= 1u << (get(seats, w) & 31);
+      world.ends[2 * k + end] = seats;
+      world.taken[2 * k + end] = taken;
+    }
     j[kMassA] = active * collect<W>(world.inverse_mass, a);
     j[kMassB] = active * collect<W>(world.inverse_mass, c);
     j[kInertiaA] = active * collect<W>(world.inverse_inertia, a);
@@ -238,7 +242,7 @@ MINICOSM_PART void prepare_joints(const RigidBatch& b, const RigidWorld<W>& worl
     j[kMotorSpeed] = column(b.motor_speed);
     j[kMotorImpulse] = active * step * column(b.motor_torque);
     for (int i = 0; i < 6; i++) j[kJointImpulse + i] = active * read_column<W>(b.joint_impulses + 6 * at + i, 6 * J);
-    hang_joint<W>(world, k);
+    hang_joint<W>(b, world, k);
   }
 }
 

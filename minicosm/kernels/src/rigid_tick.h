@@ -47,9 +47,9 @@ MINICOSM_FN void integrate_positions(const RigidBatch& b, const RigidWorld<W>& w
     write_velocity<W>(world.moved, i, {moved.x + step * v.x, moved.y + step * v.y, moved.turn + turn});
     const V<W> sine = turn * (1.0f - square / 6.0f * (1.0f - square / 20.0f));
     const V<W> cosine = 1.0f - square / 2.0f * (1.0f - square / 12.0f * (1.0f - square / 30.0f));
-    const V<W> old_cosine = world.turned[2 * i], old_sine = world.turned[2 * i + 1];
-    world.turned[2 * i] = old_cosine * cosine - old_sine * sine;
-    world.turned[2 * i + 1] = old_sine * cosine + old_cosine * sine;
+    const V<W> old_cosine = world.turned[3 * i], old_sine = world.turned[3 * i + 1];
+    world.turned[3 * i] = old_cosine * cosine - old_sine * sine;
+    world.turned[3 * i + 1] = old_sine * cosine + old_cosine * sine;
   }
 }
 
@@ -58,16 +58,14 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   const RigidSettings& s = b.settings;
   integrate_velocities<W>(b, world);
   clamp_velocities<W>(b, world);
-  for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(world, j);
+  for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(b, world, j);
   solve_contacts<W, Pass::kWarmStart>(b, world);
-  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
-    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(s, world, j, s.joint);
-  }
+  for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, s.joint);
   solve_contacts<W, Pass::kBiased>(b, world);
   integrate_positions<W>(b, world);
-  for (int j = 0; j < b.num_joints; j++) hang_joint<W>(world, j);
+  for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
   for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
-    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(s, world, j, {0.0f, 1.0f, 0.0f});
+    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, {0.0f, 1.0f, 0.0f});
   }
   solve_contacts<W, Pass::kRelaxed>(b, world);
 }

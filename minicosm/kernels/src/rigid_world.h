@@ -18,7 +18,7 @@ struct RigidSoftness {
 
 // How to step: minicosm/envs/physics/engine/config.py, with the springs worked out for the sub-step.
 struct RigidSettings {
-  float dt, step;  // s, of the tick and of a sub-step
+  float dt, step, rate;  // s, of the tick and of a sub-step, and sub-steps per second
   int num_substeps, num_joint_sweeps;
   RigidSoftness contact, static_contact, friction, joint;
   float push_speed, restitution_threshold, margin, max_speed, max_spin;
@@ -152,20 +152,21 @@ struct RigidWorld {
   Array<W> velocity;         // [F + 1, 3]  m/s, m/s, rad/s
   Array<W> push;             // [F + 1, 3]  what a sub-step adds to it
   Array<W> moved;            // [F + 1, 3]  m, m, rad, since the tick began
-  Array<W> turned;           // [F + 1, 2]  cosine and sine of the turn
+  Array<W> turned;           // [F + 1, 3]  cosine and sine of the turn, and nothing
   Array<W> ahead;            // [F]  m: how far the shape can come in this tick
   Array<W> joints;           // [J, kJointFields]
   Array<W> contacts;         // [K, kContactFields], of which num_contacts are in use
   Strided<I<W>> ends;        // [J, 2]  seats of the two shapes of each joint
+  Strided<uint32_t> taken;   // [J, 2]  which of them occur in any of the worlds, a bit each: seat modulo 32
   Strided<int> pair;         // [K]  which pair each contact in use is
   int num_contacts;
 };
 
-// How many W-wide numbers a RigidWorld takes, `ends` and `pair` included.
+// How many W-wide numbers a RigidWorld takes, `ends`, `taken` and `pair` included.
 MINICOSM_FN int64_t rigid_scratch(const RigidBatch& b) {
   const int64_t shapes = b.num_shapes(), seats = shapes - b.num_walls + 1;
   return shapes * (2 + 1 + 4 + 4) + b.num_circles + (int64_t)b.num_polygons * b.num_vertices * 4 +
-         seats * (3 + 3 + 3 + 2 + 1) + (int64_t)b.num_joints * (kJointFields + 2) +
+         seats * (3 + 3 + 3 + 3 + 1) + (int64_t)b.num_joints * (kJointFields + 4) +
          (int64_t)b.num_pairs * (kContactFields + 1);
 }
 
@@ -192,16 +193,18 @@ MINICOSM_FN RigidWorld<W> lay_out(const RigidBatch& b, Array<W> scratch) {
   world.velocity = take(3 * seats);
   world.push = take(3 * seats);
   world.moved = take(3 * seats);
-  world.turned = take(2 * seats);
+  world.turned = take(3 * seats);
   world.ahead = take(seats);
   world.joints = take((int64_t)b.num_joints * kJointFields);
   world.contacts = take((int64_t)b.num_pairs * kContactFields);
-  const Array<W> ends = take(2 * (int64_t)b.num_joints), pair = take(b.num_pairs);
+  const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints), pair = take(b.num_pairs);
 #ifdef __CUDACC__
   world.ends = {(I<W>*)ends.data, ends.stride};
+  world.taken = {(uint32_t*)taken.data, taken.stride};
   world.pair = {(int*)pair.data, pair.stride};
 #else
   world.ends = {(I<W>*)ends.data};
+  world.taken = {(uint32_t*)taken.data};
   world.pair = {(int*)pair.data};
 #endif
   world.num_contacts = 0;

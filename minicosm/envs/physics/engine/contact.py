@@ -63,7 +63,7 @@ class Springs(NamedTuple):
     static_contact: Softness
     friction: Softness
     push_speed: float  # m/s
-    step: float  # s
+    rate: float  # 1/s: sub-steps per second
 
 
 def biased(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
@@ -77,7 +77,7 @@ def biased(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
     )
     is_apart = separation > 0.0
     push_back = mass_scale * jnp.maximum(rate * separation, -springs.push_speed)
-    speed = jnp.where(is_apart, separation / springs.step, push_back)
+    speed = jnp.where(is_apart, separation * springs.rate, push_back)
     hold = springs.friction.mass_scale * springs.friction.rate * (rows.slip + moved[1])
     keep = jnp.where(is_apart, 1.0, 1.0 - impulse_scale)
     gain = jnp.where(is_apart, 1.0, mass_scale)
@@ -90,7 +90,7 @@ def biased(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
 
 def relaxed(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
     """The solve that mends velocities alone, and so takes out again what `biased` put in."""
-    speed = jnp.maximum(rows.separation + moved[0], 0.0) / springs.step
+    speed = jnp.maximum(rows.separation + moved[0], 0.0) * springs.rate
     push = rows.mass * jnp.stack([speed, jnp.zeros_like(speed)])
     return Solve(jnp.ones_like(rows.mass), rows.mass, push)
 

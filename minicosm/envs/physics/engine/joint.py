@@ -78,7 +78,7 @@ def solve(
 
     for row, sign, room in ((LOWER, 1.0, angle - pin.lower), (UPPER, -1.0, pin.upper - angle)):
         is_open = room > 0.0
-        push = jnp.where(is_open, room / step, mass_scale * rate * room)
+        push = jnp.where(is_open, room * (1.0 / step), mass_scale * rate * room)
         gain = jnp.where(is_open, 1.0, mass_scale)
         keep = jnp.where(is_open, 1.0, 1.0 - impulse_scale)
         wanted = keep * impulse[row] - pin.torsion * (gain * sign * spin + push)

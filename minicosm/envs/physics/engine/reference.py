@@ -100,7 +100,7 @@ def springs(config: EngineConfig) -> tuple[Springs, Softness]:
         static_contact=softness(2.0 * config.contact_stiffness / step, config.contact_damping, step),
         friction=softness(config.friction_stiffness / step, config.contact_damping, step),
         push_speed=config.max_push_speed,
-        step=step,
+        rate=1.0 / step,
     )
     return contacts, softness(config.joint_stiffness / step, config.joint_damping, step)
 
@@ -241,7 +241,8 @@ def _solved_joints(
 ) -> tuple[Motion, Warm]:
     solve = lambda pin, old, sides: joint.solve(pin, old, sides, bias, config.substep)  # noqa: E731
     impulses = warm.joints
-    for _ in range(config.num_joint_sweeps if impulses.shape[0] else 0):
+    num_sweeps = 1 if bias else config.num_joint_sweeps
+    for _ in range(num_sweeps if impulses.shape[0] else 0):
         impulses, velocity = _over_joints(solve, pins, impulses, motion)
         motion = motion._replace(velocity=velocity)
     return motion, warm._replace(joints=impulses)

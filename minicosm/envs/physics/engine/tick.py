@@ -85,11 +85,11 @@ def _batched(config: EngineConfig) -> Tick:
     def more_scenes(axis_size: int, is_batched: Any, *arguments: Any) -> tuple[Any, Any]:
         def lead(is_batched: bool, x: jax.Array) -> jax.Array:
             full = x if is_batched else jnp.broadcast_to(x, (axis_size, *x.shape))
-            return full.reshape(-1, *full.shape[2:])
+            return full.reshape(full.shape[0] * full.shape[1], *full.shape[2:])
 
         flat = jax.tree.map(lead, tuple(is_batched), arguments)
         out = ticks(*flat)
-        out = jax.tree.map(lambda x: x.reshape(axis_size, -1, *x.shape[1:]), out)
+        out = jax.tree.map(lambda x: x.reshape(axis_size, x.shape[0] // axis_size, *x.shape[1:]), out)
         return out, jax.tree.map(lambda _: True, out)
 
     return ticks  # type: ignore[no-any-return]
