@@ -45,7 +45,9 @@ def xla_headers() -> str | None:
     folders = [pathlib.Path(sysconfig.get_path("platlib")) / "jaxlib"]
     found = importlib.util.find_spec("jaxlib")  # does not import it
     folders += [pathlib.Path(folder) for folder in (found.submodule_search_locations or [] if found else [])]
-    return next((str(f / "include") for f in folders if (f / "include" / "xla" / "ffi" / "api" / "ffi.h").exists()), None)
+    return next(
+        (str(f / "include") for f in folders if (f / "include" / "xla" / "ffi" / "api" / "ffi.h").exists()), None
+    )
 
 
 class BuildNative(build_ext):
@@ -62,7 +64,7 @@ class BuildNative(build_ext):
             self.make(target)
         except (OSError, RuntimeError) as error:
             target.unlink(missing_ok=True)
-            print(f"minicosm: no native kernels, the pure JAX code will run: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"minicosm: no native kernels, the pure JAX code will run: {error}\n")
 
     def copy_extensions_to_source(self) -> None:
         """For an editable installation; a library of an earlier build that this one could not make goes."""
@@ -91,7 +93,9 @@ class BuildNative(build_ext):
                     made = objects / f"{source.stem}.{name}.o"
                     jobs.append((made, [cxx, *flags, *extra, f"-DMINICOSM_ISA={name}", "-c", str(source)]))
             else:
-                jobs.append((objects / f"{source.stem}.o", [cxx, *flags, f"-DMINICOSM_ISAS={names}", "-c", str(source)]))
+                jobs.append(
+                    (objects / f"{source.stem}.o", [cxx, *flags, f"-DMINICOSM_ISAS={names}", "-c", str(source)])
+                )
         headers_hash = hashlib.sha256(version.encode())
         for header in sorted(SOURCES.glob("*.h")):
             headers_hash.update(header.read_bytes())

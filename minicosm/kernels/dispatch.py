@@ -33,10 +33,32 @@ def accelerate(reference: Callable[..., Any], kernel: Callable[..., Any]) -> Cal
 
     @jax.custom_jvp
     def chosen(*args: Any) -> Any:
-        return jax.lax.platform_dependent(*args, cpu=kernel, default=reference)
+        axes = frozenset[str]().union(*(_varying(x) for x in jax.tree.leaves(args)))
+        return jax.lax.platform_dependent(*args, cpu=_vary(kernel, axes), default=_vary(reference, axes))
 
     @chosen.defjvp
     def differentiate(primals: Any, tangents: Any) -> Any:
         return jax.jvp(reference, primals, tangents)
 
     return one
+
+
+def _varying(x: Any) -> frozenset[str]:
+    """The axes of the mesh, inside `shard_map`, along which `x` differs."""
+    kind = jax.typeof(x)
+    axes = kind.manual_axis_type.varying if hasattr(kind, "manual_axis_type") else getattr(kind, "vma", ())
+    return frozenset(axes)
+
+
+def _vary(function: Callable[..., Any], axes: frozenset[str]) -> Callable[..., Any]:
+    """`function`, its results declared to differ along `axes`: what a foreign call makes says nothing of it."""
+
+    def declare(x: Any) -> Any:
+        missing = tuple(sorted(axes - _varying(x)))
+        if not missing:
+            return x
+        if hasattr(jax.lax, "pcast"):
+            return jax.lax.pcast(x, missing, to="varying")
+        return jax.lax.pvary(x, missing)  # type: ignore[attr-defined]  # its name before jax 0.8
+
+    return lambda *args: jax.tree.map(declare, function(*args))

@@ -48,12 +48,9 @@ def instruction_set() -> str | None:
 
 
 def instruction_sets() -> tuple[str, ...]:
-    """Those that the library was compiled for, slowest first; the processor may lack some."""
+    """Those that `select` takes here: in the library, and the processor has them; slowest first."""
     library = _load()[0]
-    names: list[str] = []
-    while library is not None and (name := library.minicosm_set(len(names))):
-        names.append(name.decode())
-    return tuple(names)
+    return () if library is None else tuple(n for n in _compiled(library) if library.minicosm_supported(n.encode()))
 
 
 def select(name: str) -> None:
@@ -91,7 +88,7 @@ def _load() -> tuple[Any, str | None]:
     except OSError as error:
         return None, f"the compiled library does not load ({error}); reinstall minicosm on this machine"
     library.minicosm_selected.restype = library.minicosm_set.restype = ctypes.c_char_p
-    library.minicosm_select.argtypes = [ctypes.c_char_p]
+    library.minicosm_select.argtypes = library.minicosm_supported.argtypes = [ctypes.c_char_p]
     rebuild = (
         f"reinstall minicosm where jaxlib {_jaxlib_version()} is installed already: "
         "pip install --force-reinstall --no-deps --no-cache-dir minicosm"
@@ -104,7 +101,6 @@ def _load() -> tuple[Any, str | None]:
         for handler in _HANDLERS:
             capsule = jax.ffi.pycapsule(getattr(library, handler))  # type: ignore[no-untyped-call]
             jax.ffi.register_ffi_target(handler, capsule, platform="cpu")
-            jax.ffi.register_ffi_target_as_batch_partitionable(handler)
     except Exception as error:  # of XLA, whose kinds are not documented
         return None, f"jaxlib refuses the library ({error}); {rebuild}"
     return library, None
@@ -112,15 +108,21 @@ def _load() -> tuple[Any, str | None]:
 
 def _select(library: Any, name: str) -> None:
     answer = library.minicosm_select(name.encode())
-    names: list[str] = []
-    while found := library.minicosm_set(len(names)):
-        names.append(found.decode())
     if answer == _UNKNOWN_SET:
-        raise ValueError(f"the instruction set is {name!r}; this build of the kernels has {', '.join(names)}")
+        raise ValueError(
+            f"the instruction set is {name!r}; this build of the kernels has {', '.join(_compiled(library))}"
+        )
     if answer == _UNSUPPORTED_SET:
         raise ValueError(
             f"the instruction set is {name!r}, which this processor does not have; leave it to the default"
         )
+
+
+def _compiled(library: Any) -> list[str]:
+    names: list[str] = []
+    while found := library.minicosm_set(len(names)):
+        names.append(found.decode())
+    return names
 
 
 def _offered_version() -> int | None:
