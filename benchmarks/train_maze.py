@@ -1,6 +1,6 @@
 """Does a recurrent policy trained on random mazes solve the held-out library, and at what cost? Three seeds.
 
-    python benchmarks/train_maze.py            # about 20 minutes of CPU time
+    python benchmarks/train_maze.py            # about 15 minutes of CPU time
     python benchmarks/train_maze.py --seeds 1 --steps 2000000
 
 Trained on solvable random mazes of every kind that the package draws, none of them from the library. Seeds run one
@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="env-steps per seed (default: as tuned)")
     args = parser.parse_args()
     env = minicosm.make("maze-solvable", level_kind="mixed", view_kind="flat")
+    head = machine.describe()  # now: the commit may have moved on by the end
     trials = Trials.of(env)
     config = default_config(env)
     if args.steps is not None:
@@ -112,7 +113,7 @@ def main() -> None:
     rows, curves = [row for row, _ in runs], [curve for _, curve in runs]
     points = side_by_side(curves)
     report = {
-        **machine.describe(),
+        **head,
         "world": repr(env),
         "config": dataclasses.asdict(config),
         "episodes_per_maze": EPISODES,
