@@ -1,6 +1,7 @@
-"""Build the wheel and check that it holds every tracked file of the package, and installs the command."""
+"""Build the wheel and check that it holds every tracked file of the package, the kernels and the command."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,13 @@ def main() -> int:
     missing = sorted(set(tracked) - held)
     for name in missing:
         print(f"not in the wheel: {name}")
+    native = "minicosm/kernels/_native.so" in held or not shutil.which("g++")
+    if not native:
+        print("a compiler is here, but the wheel has no native kernels: python setup.py build_ext --inplace says why")
     if not command:
         print("the wheel does not install the `minicosm` command")
     print(f"wheel: {len(tracked) - len(missing)} of {len(tracked)} tracked package files")
-    return 1 if missing or not command else 0
+    return 1 if missing or not command or not native else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import pathlib
 import platform
 import subprocess
 
+from minicosm import kernels
+
 
 def processor() -> str:
     """Model name of the CPU, as the operating system tells it."""
@@ -18,7 +20,7 @@ def processor() -> str:
 
 
 def describe() -> dict[str, object]:
-    """Machine, versions and commit, for the head of a result file."""
+    """Machine, versions, commit and the kernels' instruction set or "off", for the head of a result file."""
     git = ["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, check=False, capture_output=True, text=True).stdout.strip()
     versions = {}
@@ -32,6 +34,7 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": versions,
         "commit": commit,
+        "kernels": kernels.instruction_set() if kernels.available() else "off",
     }
 
 

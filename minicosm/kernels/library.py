@@ -72,7 +72,7 @@ def warn_once() -> None:
 
 @functools.cache
 def _warn(why: str | None) -> None:
-    warnings.warn(f"minicosm runs without its native kernels, many times slower: {why}", RuntimeWarning, stacklevel=2)
+    warnings.warn(f"minicosm runs without its native kernels, and slower: {why}", RuntimeWarning, stacklevel=2)
 
 
 @functools.cache
@@ -91,7 +91,7 @@ def _load() -> tuple[Any, str | None]:
     library.minicosm_select.argtypes = library.minicosm_supported.argtypes = [ctypes.c_char_p]
     rebuild = (
         f"reinstall minicosm where jaxlib {_jaxlib_version()} is installed already: "
-        "pip install --force-reinstall --no-deps --no-cache-dir minicosm"
+        "pip install --force-reinstall --no-deps --no-cache-dir --no-binary minicosm minicosm"
     )
     spoken, offered = library.minicosm_ffi_version(), _offered_version()
     if offered is not None and spoken > offered:

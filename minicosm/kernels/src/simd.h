@@ -8,6 +8,8 @@
 // vectors are miscompiled by some compilers (GCC 12 drops their masks), and a GPU thread works on one lane anyway.
 // Under CUDA only W = 1 exists, and every function is a device function.
 //
+// A W wider than a register (kNativeWidth) is right but very slow: compilers take such vectors apart lane by lane.
+//
 // Every operation here is exactly rounded or exact, and none is contracted or reordered (the build passes
 // -ffp-contract=off and no fast-math flag), so a result does not depend on W or on the instruction set.
 //
@@ -238,7 +240,11 @@ MINICOSM_FN T max(T a, T b) {
 template <class T>
 MINICOSM_FN T abs(T a) {
   if constexpr (kWidth<T> == 1) {
+#ifdef __CUDACC__
+    return fabsf(a);
+#else
     return __builtin_fabsf(a);
+#endif
   } else {
     return (T)((I<kWidth<T>>)a & 0x7fffffff);
   }
@@ -345,20 +351,28 @@ MINICOSM_FN T floor(T a) {
 // The integer part, towards zero; |a| < 2^31.
 template <class T>
 MINICOSM_FN I<kWidth<T>> to_int(T a) {
+#ifdef __CUDACC__
+  return (int32_t)a;
+#else
   if constexpr (kWidth<T> == 1) {
     return (int32_t)a;
   } else {
     return __builtin_convertvector(a, I<kWidth<T>>);
   }
+#endif
 }
 
 template <class Int>
 MINICOSM_FN V<kWidth<Int>> to_float(Int a) {
+#ifdef __CUDACC__
+  return (float)a;
+#else
   if constexpr (kWidth<Int> == 1) {
     return (float)a;
   } else {
     return __builtin_convertvector(a, V<kWidth<Int>>);
   }
+#endif
 }
 
 // ------------------------------------------------------------------------------------------------ rows of many worlds
