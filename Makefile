@@ -4,6 +4,7 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP_INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 CODE = minicosm tests benchmarks .ci
+BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
 .PHONY: help demo test lint format bench clean
 
@@ -36,14 +37,14 @@ bench: $(VENV)/.installed .venv-jaxmarl/.installed
 	$(VENV)/bin/python benchmarks/nav_throughput.py --peer-python .venv-jaxmarl/bin/python
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) .venv-jaxmarl .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf $(VENV) $(DEMO_VENV) .venv-jaxmarl .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info minicosm/kernels/_native.so
 
-$(VENV)/.installed: pyproject.toml setup.cfg constraints.txt
+$(VENV)/.installed: $(BUILT_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip $(PIP_INSTALL) -e ".[all]"
 	touch $@
 
-$(DEMO_VENV)/.installed: pyproject.toml setup.cfg constraints.txt
+$(DEMO_VENV)/.installed: $(BUILT_FROM)
 	@echo "Installing into $(DEMO_VENV) (about a minute) ..."
 	$(PYTHON) -m venv $(DEMO_VENV)
 	$(DEMO_VENV)/bin/python -m pip $(PIP_INSTALL) -e ".[demo]"
