@@ -13,6 +13,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from minicosm.envs.physics.engine.fuse import first_greatest, least, total
+
 FAR = 1e9  # m: a separation that stands for "no such edge"
 _PREFER_A = 1e-3  # m: the second polygon's edge must be this much better, so that rounding does not swap them
 _TINY = 1e-12
@@ -59,7 +61,7 @@ def polygon_polygon(a: Polygons, b: Polygons) -> Manifold:
     x0, y0 = _at(reference.x, edge), _at(reference.y, edge)
     x1, y1 = _at(reference.x, edge, 1), _at(reference.y, edge, 1)
     facing = jnp.where(incident.is_edge, incident.normal_x * nx + incident.normal_y * ny, FAR)
-    opposite = jnp.argmin(facing, axis=0)
+    _, opposite = first_greatest(-facing)
     ux, uy = _at(incident.x, opposite), _at(incident.y, opposite)
     wx, wy = _at(incident.x, opposite, 1), _at(incident.y, opposite, 1)
     length = (y1 - y0) * nx - (x1 - x0) * ny  # along the tangent (-ny, nx)
@@ -85,15 +87,14 @@ def polygon_circle(a: Polygons, x: jax.Array, y: jax.Array, radius: jax.Array) -
     """Manifolds of n polygons and circles of centre (x, y) f32[n, B] and `radius` f32[n, B]."""
     to_x, to_y = x - a.x, y - a.y
     outside = jnp.where(a.is_edge, to_x * a.normal_x + to_y * a.normal_y, -FAR)
-    deepest = jnp.argmax(outside, axis=0)
-    depth = jnp.max(outside, axis=0)
+    depth, deepest = first_greatest(outside)
     edge_x, edge_y = jnp.roll(a.x, -1, axis=0) - a.x, jnp.roll(a.y, -1, axis=0) - a.y
     length_squared = jnp.maximum(edge_x**2 + edge_y**2, _TINY)
     fraction = jnp.clip((to_x * edge_x + to_y * edge_y) / length_squared, 0.0, 1.0)
     gap_x, gap_y = to_x - fraction * edge_x, to_y - fraction * edge_y
     distance_squared = jnp.where(a.is_edge, gap_x**2 + gap_y**2, FAR)
-    nearest = jnp.argmin(distance_squared, axis=0)
-    distance = jnp.sqrt(jnp.maximum(jnp.min(distance_squared, axis=0), _TINY))
+    nearness, nearest = first_greatest(-distance_squared)
+    distance = jnp.sqrt(jnp.maximum(-nearness, _TINY))
     is_outside = depth > 1e-6
     nx = jnp.where(is_outside, _at(gap_x, nearest) / distance, _at(a.normal_x, deepest))
     ny = jnp.where(is_outside, _at(gap_y, nearest) / distance, _at(a.normal_y, deepest))
@@ -124,12 +125,12 @@ def _best_edge(a: Polygons, b: Polygons) -> tuple[jax.Array, jax.Array]:
     """The greatest separation of `b` along an edge normal of `a`, f32[n, B], and that edge's number."""
     reach_x = b.x[None] - a.x[:, None]  # [edges of a, vertices of b, n, B]
     reach_y = b.y[None] - a.y[:, None]
-    nearest = jnp.min(reach_x * a.normal_x[:, None] + reach_y * a.normal_y[:, None], axis=1)
+    nearest = least(reach_x * a.normal_x[:, None] + reach_y * a.normal_y[:, None], axis=1)
     separations = jnp.where(a.is_edge, nearest, -FAR)
-    return jnp.max(separations, axis=0), jnp.argmax(separations, axis=0)
+    return first_greatest(separations)
 
 
 def _at(values: jax.Array, index: jax.Array, offset: int = 0) -> jax.Array:
     """values[index + offset mod V] per pair, by masks rather than by a gather: f32[V, n, B], i32[n, B] -> f32[n, B]."""
     chosen = jnp.arange(values.shape[0])[:, None, None] == index
-    return jnp.sum(jnp.where(chosen, jnp.roll(values, -offset, axis=0), 0.0), axis=0)
+    return total(jnp.where(chosen, jnp.roll(values, -offset, axis=0), 0.0), axis=0)

@@ -15,7 +15,9 @@ class EngineConfig:
 
     dt: float = 1 / 60  # s, of one tick
     num_substeps: int = 4
-    num_joint_sweeps: int = 2  # over all joints per solve of velocities: chains under load need them, and joints are few
+    num_joint_sweeps: int = (
+        2  # over all joints per solve of velocities: chains under load need them, and joints are few
+    )
     contact_stiffness: float = (
         0.25  # contact frequency over sub-step frequency (60 Hz by default); walls and statics get twice that
     )

@@ -1,7 +1,7 @@
 """Joints: a pin with a torsion spring, a motor and two limits, solved one joint after the other.
 
-Batch-last arrays: B scenes; one joint at a time, so that no leading axis is needed. Rows in order: spring, motor,
-limits, pin (E. Catto, Box2D v3's revolute joint).
+Batch-last arrays: B scenes. How the joints hang is worked out for all of them together wherever shapes have moved;
+then each in turn has its rows solved, in the order spring, motor, limits, pin (E. Catto, Box2D v3's revolute joint).
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from minicosm.envs.physics.engine.fuse import Fence, total
 from minicosm.envs.physics.engine.soft import Softness
 
 X, Y, SPRING, MOTOR, LOWER, UPPER = range(6)  # rows of `State.joint_impulses`
+TURNS = (1.0, 1.0, 1.0, -1.0)  # which way a unit impulse of spring, motor, lower and upper limit turns b
 
 
 class Pin(NamedTuple):
-    """What stays of one joint during a tick; a and b are its two shapes."""
+    """What stays of a joint during a tick; a and b are its two shapes. Fields of all joints lead with J."""
 
-    inverse_mass: jax.Array  # f32[2 (a, b), B]  1/kg; 0 where the joint is absent
-    inverse_inertia: jax.Array  # f32[2, B]  1/(kg m^2)
+    inverse: jax.Array  # f32[2 (a, b), 3 (x, y, turn), B]  1/kg, 1/kg, 1/(kg m^2); 0 where the joint is absent
     arm: jax.Array  # f32[2 (a, b), 2 (x, y), B]  m, from centroid to pin, at the start of the tick
     between: jax.Array  # f32[2 (x, y), B]  m, from centroid a to centroid b, likewise
     angle: jax.Array  # f32[B]  rad, of b against a beyond the rest angle, likewise
@@ -33,84 +34,79 @@ class Pin(NamedTuple):
     motor_impulse: jax.Array  # f32[B]  N m s, most in a sub-step
 
 
-class Sides(NamedTuple):
-    """Velocity of both shapes of a joint, and how they moved since the tick began."""
+class Hang(NamedTuple):
+    """How a joint hangs now."""
 
-    velocity: jax.Array  # f32[2 (a, b), 3 (x, y, turn), B]
-    moved: jax.Array  # f32[2, 3, B]  m, m, rad
-    turned: jax.Array  # f32[2, 2, B]: cosine and sine of the angle turned
+    jacobian: jax.Array  # f32[2 (a, b), 3 (x, y, turn), 3 (x, y, turning), B]: of a unit impulse of a on b
+    gap: jax.Array  # f32[2 (x, y), B]  m, from the pin on a to the pin on b
+    angle: jax.Array  # f32[B]  rad
+    mass: jax.Array  # f32[2, 2, B]  kg: what stops a unit of sliding
 
 
-def turned_arms(pin: Pin, turned: jax.Array) -> jax.Array:
-    """f32[2 (a, b), 2 (x, y), B] m: the arms as they lie now."""
+def hang(pin: Pin, moved: jax.Array, turned: jax.Array) -> Hang:
+    """How one joint hangs, where its shapes have moved f32[2 (a, b), 3, B] and turned f32[2, 2 (cosine, sine), B]."""
     cos, sin = turned[:, 0], turned[:, 1]
-    x, y = pin.arm[:, 0], pin.arm[:, 1]
-    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
+    x, y = cos * pin.arm[:, 0] - sin * pin.arm[:, 1], sin * pin.arm[:, 0] + cos * pin.arm[:, 1]
+    one, zero = jnp.ones_like(x), jnp.zeros_like(x)
+    jacobian = jnp.stack([jnp.stack(row, 1) for row in ((one, zero, zero), (zero, one, zero), (-y, x, one))], 1)
+    gap = pin.between + moved[1, :2] - moved[0, :2] + jnp.stack([x[1] - x[0], y[1] - y[0]])
+    inertia = pin.inverse[:, 2]
+    straight = pin.inverse[0, 0] + pin.inverse[1, 0]
+    k_xx = straight + total(inertia * y * y, 0)
+    k_xy = -total(inertia * x * y, 0)
+    k_yy = straight + total(inertia * x * x, 0)
+    determinant = k_xx * k_yy - k_xy * k_xy
+    scale = jnp.where(determinant > 0.0, 1.0 / jnp.where(determinant > 0.0, determinant, 1.0), 0.0)
+    mass = scale * jnp.stack([jnp.stack([k_yy, -k_xy]), jnp.stack([-k_xy, k_xx])])
+    return Hang(jacobian, gap, pin.angle + moved[1, 2] - moved[0, 2], mass)
 
 
-def warm_start(pin: Pin, impulse: jax.Array, sides: Sides) -> jax.Array:
-    """The velocities f32[2, 3, B] after last sub-step's `impulse` f32[6, B]."""
+def apply(pin: Pin, hang: Hang, impulse: jax.Array, velocity: jax.Array) -> jax.Array:
+    """Velocities f32[2 (a, b), 3, B] after a pushes b at the pin with `impulse` f32[3 (x, y, turning), B]."""
+    change = pin.inverse * total(hang.jacobian * impulse, 2)
+    return velocity + jnp.array([-1.0, 1.0], velocity.dtype)[:, None, None] * change
+
+
+def as_push(impulse: jax.Array) -> jax.Array:
+    """Rows f32[6, B] of impulses as f32[3 (x, y, turning), B] of a on b."""
     turning = impulse[SPRING] + impulse[MOTOR] + impulse[LOWER] - impulse[UPPER]
-    return _push(pin, turned_arms(pin, sides.turned), impulse[:2], turning, sides.velocity)
+    return jnp.stack([impulse[X], impulse[Y], turning])
 
 
-def solve(
-    pin: Pin, impulse: jax.Array, sides: Sides, bias: Softness | None, step: float
-) -> tuple[jax.Array, jax.Array]:
-    """Solve one joint's rows; returns its impulses f32[6, B] and the velocities f32[2, 3, B].
+class Stage(NamedTuple):
+    """How a pass over the joints is made."""
 
-    `bias` is the softness with which errors of position are driven out; None mends velocities alone.
-    """
-    rate, mass_scale, impulse_scale = bias or Softness(0.0, 1.0, 0.0)
-    inertia_a, inertia_b = pin.inverse_inertia
-    angle = pin.angle + sides.moved[1, 2] - sides.moved[0, 2]
-    spin = sides.velocity[1, 2] - sides.velocity[0, 2]
-    coupling = inertia_a + inertia_b
-    new = {}
+    bias: Softness  # with which errors of position are driven out; (0, 1, 0) mends velocities alone
+    rate: float  # 1/s: sub-steps per second
+    fence: Fence
 
+
+def solve(pin: Pin, hang: Hang, impulse: jax.Array, velocity: jax.Array, stage: Stage) -> tuple[jax.Array, jax.Array]:
+    """Solve one joint's rows; returns its impulses f32[6, B] and the velocities f32[2 (a, b), 3, B]."""
+    rate, mass_scale, impulse_scale = stage.bias
+    spin = velocity[1, 2] - velocity[0, 2]
+    coupling = pin.inverse[0, 2] + pin.inverse[1, 2]
     s = pin.spring
-    new[SPRING] = (1.0 - s.impulse_scale) * impulse[SPRING] - s.mass_scale * pin.torsion * (spin + s.rate * angle)
-    spin += coupling * (new[SPRING] - impulse[SPRING])
-
+    spring = (1.0 - s.impulse_scale) * impulse[SPRING] - s.mass_scale * pin.torsion * (spin + s.rate * hang.angle)
+    spin += coupling * (spring - impulse[SPRING])
     wanted = impulse[MOTOR] - pin.torsion * (spin - pin.motor_speed)
-    new[MOTOR] = jnp.clip(wanted, -pin.motor_impulse, pin.motor_impulse)
-    spin += coupling * (new[MOTOR] - impulse[MOTOR])
-
-    for row, sign, room in ((LOWER, 1.0, angle - pin.lower), (UPPER, -1.0, pin.upper - angle)):
+    motor = jnp.clip(wanted, -pin.motor_impulse, pin.motor_impulse)
+    spin += coupling * (motor - impulse[MOTOR])
+    limits = []
+    for row, sign, room in ((LOWER, 1.0, hang.angle - pin.lower), (UPPER, -1.0, pin.upper - hang.angle)):
         is_open = room > 0.0
-        push = jnp.where(is_open, room * (1.0 / step), mass_scale * rate * room)
+        push = jnp.where(is_open, room * stage.rate, mass_scale * rate * room)
         gain = jnp.where(is_open, 1.0, mass_scale)
         keep = jnp.where(is_open, 1.0, 1.0 - impulse_scale)
         wanted = keep * impulse[row] - pin.torsion * (gain * sign * spin + push)
-        new[row] = pin.has_limit * jnp.maximum(wanted, 0.0)
-        spin += sign * coupling * (new[row] - impulse[row])
-
-    turning = sum(sign * (new[row] - impulse[row]) for row, sign in ((SPRING, 1), (MOTOR, 1), (LOWER, 1), (UPPER, -1)))
-    arms = turned_arms(pin, sides.turned)
-    zero = jnp.zeros_like(impulse[:2])
-    velocity = _push(pin, arms, zero, turning, sides.velocity)
-
-    (ax, ay), (bx, by) = arms
-    gap = pin.between + sides.moved[1, :2] - sides.moved[0, :2] + arms[1] - arms[0]
-    slide_x = velocity[1, 0] - velocity[1, 2] * by - velocity[0, 0] + velocity[0, 2] * ay + rate * gap[0]
-    slide_y = velocity[1, 1] + velocity[1, 2] * bx - velocity[0, 1] - velocity[0, 2] * ax + rate * gap[1]
-    mass = pin.inverse_mass[0] + pin.inverse_mass[1]
-    k_xx = mass + inertia_a * ay * ay + inertia_b * by * by
-    k_xy = -inertia_a * ax * ay - inertia_b * bx * by
-    k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx
-    determinant = k_xx * k_yy - k_xy * k_xy
-    inverse = jnp.where(determinant > 0.0, mass_scale / jnp.where(determinant > 0.0, determinant, 1.0), 0.0)
-    delta_x = -inverse * (k_yy * slide_x - k_xy * slide_y) - impulse_scale * impulse[X]
-    delta_y = -inverse * (k_xx * slide_y - k_xy * slide_x) - impulse_scale * impulse[Y]
-    velocity = _push(pin, arms, jnp.stack([delta_x, delta_y]), jnp.zeros_like(spin), velocity)
-    new[X], new[Y] = impulse[X] + delta_x, impulse[Y] + delta_y
-    return jnp.stack([new[row] for row in range(6)]), velocity
-
-
-def _push(pin: Pin, arms: jax.Array, impulse: jax.Array, turning: jax.Array, velocity: jax.Array) -> jax.Array:
-    """Velocities f32[2, 3, B] after a pushes b at the pin with `impulse` f32[2, B] N s and `turning` f32[B] N m s."""
-    x, y = impulse
-    twist = arms[:, 0] * y - arms[:, 1] * x + turning  # [2, B]
-    change = jnp.stack([pin.inverse_mass * x, pin.inverse_mass * y, pin.inverse_inertia * twist], axis=1)
-    sign = jnp.array([-1.0, 1.0], velocity.dtype)[:, None, None]
-    return velocity + sign * change
+        limits.append(pin.has_limit * jnp.maximum(wanted, 0.0))
+        spin += sign * coupling * (limits[-1] - impulse[row])
+    angular = stage.fence(jnp.stack([spring, motor, *limits]))
+    ways = jnp.array(TURNS, velocity.dtype)[:, None]
+    turning = total(ways * (angular - impulse[SPRING:]), 0)
+    turned = velocity[:, 2] + jnp.array([-1.0, 1.0], velocity.dtype)[:, None] * pin.inverse[:, 2] * turning
+    arms = hang.jacobian[:, 2, :2]  # [2 (a, b), 2 (-y, x), B]
+    slide = velocity[1, :2] + turned[1] * arms[1] - velocity[0, :2] - turned[0] * arms[0] + rate * hang.gap
+    linear = stage.fence(-mass_scale * total(hang.mass * slide, 1) - impulse_scale * impulse[:2])
+    velocity = apply(pin, hang, jnp.concatenate([linear, turning[None]]), velocity)
+    return jnp.concatenate([impulse[:2] + linear, angular]), velocity

@@ -20,7 +20,8 @@ from minicosm.envs.physics.engine.collide import (
     with_normals,
 )
 from minicosm.envs.physics.engine.config import EngineConfig
-from minicosm.envs.physics.engine.contact import Impulses, Rows, relative_motion
+from minicosm.envs.physics.engine.contact import Impulses, Rows, couplings, relative_motion
+from minicosm.envs.physics.engine.fuse import greatest, least, total
 from minicosm.envs.physics.engine.joint import Pin
 from minicosm.envs.physics.engine.scene import Controls, Scene, State
 from minicosm.envs.physics.engine.size import Size, pairs, rounds, sides
@@ -47,8 +48,8 @@ def manifolds(scene: Scene, state: State) -> tuple[Manifold, jax.Array]:
     num_polygons = size.num_polygons
     polygons = world_polygons(scene, state)
     x, y, radius = state.position[num_polygons:, 0], state.position[num_polygons:, 1], scene.radius
-    low = jnp.stack([jnp.concatenate([c.min(axis=0), m - radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
-    high = jnp.stack([jnp.concatenate([c.max(axis=0), m + radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
+    low = jnp.stack([jnp.concatenate([least(c, 0), m - radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
+    high = jnp.stack([jnp.concatenate([greatest(c, 0), m + radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
     a, b = pairs(size).T
     kinds = (b < num_polygons, (a < num_polygons) & (b >= num_polygons), a >= num_polygons)
     pick = lambda index: Polygons(*(field[:, index] for field in polygons))  # noqa: E731
@@ -63,7 +64,7 @@ def manifolds(scene: Scene, state: State) -> tuple[Manifold, jax.Array]:
     where = np.argsort(np.concatenate([np.flatnonzero(kind) for kind in kinds]))
     found = Manifold(*(jnp.concatenate(fields, axis=-2)[..., where, :] for fields in zip(*parts, strict=True)))
     flip = jnp.asarray(np.where(sides(size)[0] == a, 1.0, -1.0), x.dtype)[:, None]
-    between_boxes = jnp.max(jnp.maximum(low[:, b] - high[:, a], low[:, a] - high[:, b]), axis=0)
+    between_boxes = greatest(jnp.maximum(low[:, b] - high[:, a], low[:, a] - high[:, b]), 0)
     return found._replace(normal_x=flip * found.normal_x, normal_y=flip * found.normal_y), between_boxes
 
 
@@ -71,13 +72,13 @@ def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
     """f32[3 (x, y, turn), S, B] m/s^2, m/s^2, rad/s^2: of gravity and thrusters, through the tick."""
     thrusters, num_shapes = scene.thrusters, scene.size.num_shapes
     is_at = (jnp.arange(num_shapes)[:, None] == thrusters.shape[:, None]).astype(state.rotation.dtype)  # [T, S, B]
-    angle = jnp.sum(is_at * state.rotation, axis=1)
+    angle = total(is_at * state.rotation, 1)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     px, py = thrusters.point[:, 0], thrusters.point[:, 1]
     force_x = controls.thrust * jnp.cos(angle + thrusters.angle)
     force_y = controls.thrust * jnp.sin(angle + thrusters.angle)
     torque = (cos * px - sin * py) * force_y - (sin * px + cos * py) * force_x
-    push = jnp.sum(is_at[None] * jnp.stack([force_x, force_y, torque])[:, :, None], axis=1)
+    push = total(is_at[None] * jnp.stack([force_x, force_y, torque])[:, :, None], 1)
     weight = jnp.where(scene.inverse_mass > 0.0, 1.0, 0.0)
     return jnp.stack(
         [
@@ -93,44 +94,42 @@ def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: En
     found, between_boxes = manifolds(scene, state)
     left, right = sides(scene.size)
     x, y = state.position[:, 0], state.position[:, 1]
-    arms = []
+    nx, ny = found.normal_x[None], found.normal_y[None]  # of both points
+    jacobian = []
     for side in (left, right):
         from_x, from_y = found.x - x[side], found.y - y[side]
-        along = from_x * found.normal_y - from_y * found.normal_x
-        across = -from_x * found.normal_x - from_y * found.normal_y
-        arms.append(jnp.stack([along, across]))
-    arm = jnp.stack(arms)
-    inverse_mass = jnp.stack([scene.inverse_mass[left], scene.inverse_mass[right]])
-    inverse_inertia = jnp.stack([scene.inverse_inertia[left], scene.inverse_inertia[right]])
+        straight = jnp.stack([jnp.stack([nx, ny]), jnp.stack([ny, -nx])])  # [x and y, direction, 1, K, B]
+        turn = jnp.stack([from_x * ny - from_y * nx, -from_x * nx - from_y * ny])
+        jacobian.append(jnp.concatenate([jnp.broadcast_to(straight, (2, *turn.shape)), turn[None]]))
+    jacobian = jnp.stack(jacobian)
+    inverse = jnp.stack([jnp.stack([scene.inverse_mass[s]] * 2 + [scene.inverse_inertia[s]]) for s in (left, right)])
     margin = _margins(scene, state, acceleration, config)
     is_found = scene.collides & (between_boxes < margin) & (found.separation < margin)
-    inverse = jnp.sum(inverse_mass, axis=0) + jnp.sum(inverse_inertia[:, None, None] * arm**2, axis=0)
-    mass = jnp.where(is_found & (inverse > 0.0), 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
+    compliance = total(total(inverse[:, :, None, None] * jacobian**2, 0), 0)
+    mass = jnp.where(is_found & (compliance > 0.0), 1.0 / jnp.where(compliance > 0.0, compliance, 1.0), 0.0)
     pull = acceleration[:2, right] - acceleration[:2, left]
     warm = jnp.where(is_found[..., None, :], jnp.moveaxis(state.contacts, 1, 0), 0.0)  # [point, K, 4, B]
     rows = Rows(
-        nx=found.normal_x,
-        ny=found.normal_y,
-        inverse_mass=inverse_mass,
-        inverse_inertia=inverse_inertia,
-        arm=arm,
+        jacobian=jacobian,
+        inverse=inverse,
         mass=mass,
+        coupling=couplings(jacobian, inverse),
         separation=found.separation,
         slip=warm[:, :, 2],
         friction=jnp.sqrt(scene.friction[left] * scene.friction[right]),
         restitution=jnp.maximum(scene.restitution[left], scene.restitution[right]),
         pull=0.5 * config.substep * (found.normal_x * pull[0] + found.normal_y * pull[1]),
-        is_static=jnp.any(inverse_mass == 0.0, axis=0),
+        is_static=(inverse[0, 0] == 0.0) | (inverse[1, 0] == 0.0),
     )
     velocity = jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity])
-    approach = relative_motion(rows, velocity[:, left], velocity[:, right])[0]
+    approach = relative_motion(jacobian, velocity[:, left], velocity[:, right])[0]
     return rows, Impulses(warm[:, :, 0], warm[:, :, 1], jnp.zeros_like(approach), approach)
 
 
 def _margins(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> jax.Array:
     """f32[K, B] m: how far ahead of a touch a contact counts. Walls see as far as a shape can come in one tick."""
     size = scene.size
-    reach = jnp.concatenate([jnp.sqrt(jnp.max(jnp.sum(scene.vertices**2, axis=2), axis=1)), scene.radius])
+    reach = jnp.concatenate([jnp.sqrt(greatest(total(scene.vertices**2, 2), 1)), scene.radius])
     pull_x, pull_y, _ = acceleration
     speed = jnp.hypot(state.velocity[:, 0], state.velocity[:, 1]) + config.dt * jnp.hypot(pull_x, pull_y)
     ahead = config.dt * (speed + jnp.abs(state.angular_velocity) * reach)
@@ -153,19 +152,19 @@ def joint_pins(scene: Scene, state: State, controls: Controls, config: EngineCon
     dtype = state.rotation.dtype
     ends = jnp.stack([joints.shape_a, joints.shape_b], axis=1)  # [J, 2, B]
     is_end = (jnp.arange(scene.size.num_shapes)[:, None] == ends[:, :, None]).astype(dtype)  # [J, 2, S, B]
-    of_ends = lambda field: jnp.sum(is_end * field, axis=2)  # noqa: E731  f32[S, B] -> f32[J, 2, B]
+    of_ends = lambda field: total(is_end * field, 2)  # noqa: E731  f32[S, B] -> f32[J, 2, B]
     active = joints.active.astype(dtype)
-    inverse_mass, inverse_inertia = (active[:, None] * of_ends(f) for f in (scene.inverse_mass, scene.inverse_inertia))
+    mass, inertia = (active[:, None] * of_ends(f) for f in (scene.inverse_mass, scene.inverse_inertia))
+    inverse = jnp.stack([mass, mass, inertia], axis=2)
     angle, x, y = of_ends(state.rotation), of_ends(state.position[:, 0]), of_ends(state.position[:, 1])
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     anchor_x, anchor_y = (jnp.stack([joints.anchor_a[:, i], joints.anchor_b[:, i]], axis=1) for i in (0, 1))
     arm = jnp.stack([cos * anchor_x - sin * anchor_y, sin * anchor_x + cos * anchor_y], axis=2)
-    turning = jnp.sum(inverse_inertia, axis=1)
+    turning = total(inertia, 1)
     spring = softness(joints.spring_hertz, joints.spring_damping, step)
     has_spring = (joints.spring_hertz > 0.0).astype(dtype)
     pin = Pin(
-        inverse_mass=inverse_mass,
-        inverse_inertia=inverse_inertia,
+        inverse=inverse,
         arm=arm,
         between=jnp.stack([x[:, 1] - x[:, 0], y[:, 1] - y[:, 0]], axis=1),
         angle=angle[:, 1] - angle[:, 0] - joints.rest_angle,

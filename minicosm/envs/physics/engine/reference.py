@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from minicosm.envs.physics.engine import contact, joint
 from minicosm.envs.physics.engine.config import EngineConfig
 from minicosm.envs.physics.engine.contact import Impulses, Rows, Solve, Springs
-from minicosm.envs.physics.engine.joint import Pin, Sides
+from minicosm.envs.physics.engine.fuse import Fence, fence, total
+from minicosm.envs.physics.engine.joint import Hang, Pin, Stage
 from minicosm.envs.physics.engine.prepare import (
     Pins,
     accelerations,
@@ -57,6 +58,7 @@ class Prepared(NamedTuple):
     walls: Rows  # f32[walls, ..., seats, B]
     pins: Pins
     push: jax.Array  # f32[3, seats, B]: velocity that gravity and thrusters add in a sub-step
+    fence: Fence
 
 
 def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -> State:
@@ -66,7 +68,7 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -
     rows, impulses = contact_rows(scene, state, acceleration, config)
     (free, walls), (free_impulses, wall_impulses) = by_round(rows, size), by_round(impulses, size)
     pins = joint_pins(scene, state, controls, config, num_seats(size))
-    prepared = Prepared(free, walls, pins, config.substep * _seated(acceleration, size))
+    prepared = Prepared(free, walls, pins, config.substep * _seated(acceleration, size), fence(scene.gravity[0, 0]))
     warm = Warm(free_impulses, wall_impulses, pins.impulses)
     velocity = _seated(jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity]), size)
     motion = Motion(velocity, jnp.zeros_like(velocity), jnp.zeros_like(velocity[:2]).at[0].set(1.0))
@@ -81,14 +83,21 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -
 
 def _substep(prepared: Prepared, motion: Motion, warm: Warm, size: Size, config: EngineConfig) -> tuple[Motion, Warm]:
     contact_springs, joint_spring = springs(config)
+    pins, rate = prepared.pins, 1.0 / config.substep
+    hangs = _hangs(pins, motion)
     velocity = _clamped(motion.velocity + prepared.push, config)
-    velocity = _warm_started_joints(prepared.pins, warm.joints, motion._replace(velocity=velocity))
+    velocity = _warm_started_joints(pins, hangs, warm.joints, velocity, prepared.fence)
     velocity = _warm_started_contacts(prepared, warm, velocity)
-    motion, warm = _solved_joints(prepared.pins, motion._replace(velocity=velocity), warm, joint_spring, config)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.biased, contact_springs)
+    joints, velocity = _solved_joints(pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, prepared.fence))
+    motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, lambda r, m: contact.biased(r, m, contact_springs))
     motion = _advanced(motion, config.substep)
-    motion, warm = _solved_joints(prepared.pins, motion, warm, None, config)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, contact.relaxed, contact_springs)
+    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, prepared.fence)
+    joints, velocity = warm.joints, motion.velocity
+    for _ in range(config.num_joint_sweeps):
+        joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)
+    motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
+    motion, warm = _solved_contacts(prepared, motion, warm, size, lambda r, m: contact.relaxed(r, m, contact_springs))
     summed = lambda i: i._replace(total=i.total + i.normal)  # noqa: E731
     return motion, warm._replace(free=summed(warm.free), walls=summed(warm.walls))
 
@@ -169,17 +178,16 @@ def _solved_contacts(
     motion: Motion,
     warm: Warm,
     size: Size,
-    coefficients: Callable[[Rows, jax.Array, Springs], Solve],
-    springs: Springs,
+    plan_of: Callable[[Rows, jax.Array], Solve],
 ) -> tuple[Motion, Warm]:
     table = rounds(size)
     moved_left, moved_right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
 
     def planned(rows: Rows, left: jax.Array, right: jax.Array) -> Solve:
-        return coefficients(rows, contact.relative_motion(rows, left, right), springs)
+        return plan_of(rows, contact.relative_motion(rows.jacobian, left, right))
 
     def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses):
-        return contact.solve(rows, plan, old, left, right)
+        return contact.solve(rows, plan, old, (left, right), prepared.fence)
 
     plan = jax.vmap(planned)(prepared.free, moved_left, moved_right)
     free, velocity = _over_rounds(solve, motion.velocity, prepared.free, plan, warm.free)
@@ -209,43 +217,51 @@ def _bounced(prepared: Prepared, velocity: jax.Array, warm: Warm, config: Engine
 # Joints: one after the other.
 
 
+def _at_ends(pins: Pins, field: jax.Array) -> jax.Array:
+    """f32[k, seats, B] -> f32[J, 2 (a, b), k, B]; zero at a wall."""
+    return total(pins.holds[:, :, None] * field, 3)
+
+
+def _hangs(pins: Pins, motion: Motion) -> Hang:
+    """How all joints hang; fields lead with J."""
+    straight = jnp.array([1.0, 0.0], motion.turned.dtype)[:, None]
+    turned = _at_ends(pins, motion.turned - straight[..., None]) + straight  # a wall has not turned
+    return jax.vmap(joint.hang)(pins.pin, _at_ends(pins, motion.moved), turned)
+
+
 def _over_joints(
-    function: Callable[[Pin, jax.Array, Sides], tuple[jax.Array, jax.Array]],
+    function: Callable[[Pin, Hang, jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
     pins: Pins,
+    hangs: Hang,
     impulses: jax.Array,
-    motion: Motion,
+    velocity: jax.Array,
+    once: Fence,
 ) -> tuple[jax.Array, jax.Array]:
-    """Let `function` give each joint's impulses f32[6, B] and velocities f32[2, 3, B]; returns all, and f32[3, seats, B]."""
+    """Let `function` give each joint's impulses f32[6, B] and velocities f32[2, 3, B]; returns those of all in turn."""
 
-    def visit(velocity: jax.Array, item: tuple[Pin, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        pin, holds, old = item
-        of_sides = lambda field: jnp.sum(holds[:, None] * field, axis=2)  # noqa: E731  f32[k, seats, B] -> f32[2, k, B]
-        turned = of_sides(motion.turned - jnp.array([1.0, 0.0], velocity.dtype)[:, None, None])
-        turned = turned.at[:, 0].add(1.0)  # a wall has not turned
-        sides = Sides(of_sides(velocity), of_sides(motion.moved), turned)
-        new, after = function(pin, old, sides)
-        change = after - sides.velocity
-        return velocity + jnp.sum(holds[:, None] * change[:, :, None], axis=0), new
+    def visit(velocity: jax.Array, item: tuple[Pin, Hang, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        pin, hang, holds, old = item
+        before = once(total(holds[:, None] * velocity, 2))  # [2, 3, B]
+        new, after = function(pin, hang, old, before)
+        change = after - before
+        return velocity + total(holds[:, None] * change[:, :, None], 0), new
 
-    velocity, new = jax.lax.scan(visit, motion.velocity, (pins.pin, pins.holds, impulses))
+    if not impulses.shape[0]:
+        return impulses, velocity
+    velocity, new = jax.lax.scan(visit, velocity, (pins.pin, hangs, pins.holds, impulses))
     return new, velocity
 
 
-def _warm_started_joints(pins: Pins, impulses: jax.Array, motion: Motion) -> jax.Array:
-    start = lambda pin, old, sides: (old, joint.warm_start(pin, old, sides))  # noqa: E731
-    return _over_joints(start, pins, impulses, motion)[1]
+def _warm_started_joints(pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, once: Fence) -> jax.Array:
+    start = lambda pin, hang, old, v: (old, joint.apply(pin, hang, joint.as_push(old), v))  # noqa: E731
+    return _over_joints(start, pins, hangs, impulses, velocity, once)[1]
 
 
 def _solved_joints(
-    pins: Pins, motion: Motion, warm: Warm, bias: Softness | None, config: EngineConfig
-) -> tuple[Motion, Warm]:
-    solve = lambda pin, old, sides: joint.solve(pin, old, sides, bias, config.substep)  # noqa: E731
-    impulses = warm.joints
-    num_sweeps = 1 if bias else config.num_joint_sweeps
-    for _ in range(num_sweeps if impulses.shape[0] else 0):
-        impulses, velocity = _over_joints(solve, pins, impulses, motion)
-        motion = motion._replace(velocity=velocity)
-    return motion, warm._replace(joints=impulses)
+    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, stage: Stage
+) -> tuple[jax.Array, jax.Array]:
+    solve = lambda pin, hang, old, v: joint.solve(pin, hang, old, v, stage)  # noqa: E731
+    return _over_joints(solve, pins, hangs, impulses, velocity, stage.fence)
 
 
 def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm: Warm) -> State:
@@ -280,7 +296,7 @@ def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm:
 def _slip(rows: Rows, impulses: Impulses, left: jax.Array, right: jax.Array) -> jax.Array:
     """f32[2, n, B] m: how far right slipped against left since the contact stuck; 0 where it slides or is open."""
     sticks = jnp.abs(impulses.tangent) < STICKS * rows.friction * impulses.normal
-    return jnp.where(sticks, rows.slip + contact.relative_motion(rows, left, right)[1], 0.0)
+    return jnp.where(sticks, rows.slip + contact.relative_motion(rows.jacobian, left, right)[1], 0.0)
 
 
 STICKS = 0.999  # of the Coulomb limit: friction below it holds

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.envs.physics.engine.collide import FAR, Polygons
+from minicosm.envs.physics.engine.fuse import greatest, least
 from minicosm.envs.physics.engine.prepare import world_polygons
 from minicosm.envs.physics.engine.scene import Scene, State
 from minicosm.envs.physics.engine.size import pair_index
@@ -24,7 +25,7 @@ def inner_radius(scene: Scene) -> jax.Array:
     edge_x, edge_y = jnp.roll(x, -1, axis=1) - x, jnp.roll(y, -1, axis=1) - y
     length = jnp.sqrt(jnp.maximum(edge_x**2 + edge_y**2, 1e-12))
     distance = jnp.where(edge_x**2 + edge_y**2 > 1e-12, (x * edge_y - y * edge_x) / length, jnp.inf)
-    return jnp.concatenate([jnp.min(distance, axis=1), scene.radius])
+    return jnp.concatenate([least(distance, 1), scene.radius])
 
 
 def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
@@ -37,10 +38,15 @@ def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     core = CORE * inner_radius(scene)[free]
     path = (moved[0], moved[1])
     start = (state.position[free, 0], state.position[free, 1])
-    reached = jnp.concatenate([_into_polygons(world_polygons(scene, state), start, path, core), _into_circles(scene, state, start, path, core)])
+    reached = jnp.concatenate(
+        [
+            _into_polygons(world_polygons(scene, state), start, path, core),
+            _into_circles(scene, state, start, path, core),
+        ]
+    )
     is_static = (scene.inverse_mass == 0.0)[:, None]
     is_fast = path[0] ** 2 + path[1] ** 2 > core**2
-    fraction = jnp.min(jnp.where(is_static & is_fast & _meets(scene), reached, 1.0), axis=0)
+    fraction = least(jnp.where(is_static & is_fast & _meets(scene), reached, 1.0), 0)
     return jnp.concatenate([moved[:2] * fraction, moved[2:]])
 
 
@@ -60,9 +66,9 @@ def _into_polygons(
     rate = nx * path[0] + ny * path[1]
     is_edge = polygons.is_edge[:, :, None]
     fraction = jnp.abs(above) / jnp.maximum(jnp.abs(rate), 1e-12)
-    enter = jnp.max(jnp.where(is_edge & (above > 0.0), jnp.where(rate < 0.0, fraction, FAR), 0.0), axis=0)
-    leave = jnp.min(jnp.where(is_edge & (above <= 0.0) & (rate > 0.0), fraction, FAR), axis=0)
-    is_outside = jnp.any(is_edge & (above > 0.0), axis=0)
+    enter = greatest(jnp.where(is_edge & (above > 0.0), jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
+    leave = least(jnp.where(is_edge & (above <= 0.0) & (rate > 0.0), fraction, FAR), 0)
+    is_outside = greatest(is_edge & (above > 0.0), 0)
     return jnp.where(is_outside & (enter <= leave) & (enter < 1.0), enter, 1.0)
 
 

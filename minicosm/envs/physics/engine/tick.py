@@ -67,7 +67,7 @@ def _accelerated(size: Size, config: EngineConfig) -> Tick:
         leaves = rigid.tick(jax.tree.leaves((scene, state, controls)), layout, settings)
         return jax.tree.unflatten(jax.tree.structure(state), leaves)
 
-    return kernels.accelerate(lambda *a: reference_tick(*a, config), by_kernel)
+    return kernels.accelerate(lambda *a: reference_tick(*a, config), by_kernel, platforms=("cpu", "cuda"))
 
 
 @functools.cache
