@@ -117,8 +117,8 @@ def circle_circle(a: tuple[jax.Array, jax.Array, jax.Array], b: tuple[jax.Array,
 
 
 def _one_point(nx: jax.Array, ny: jax.Array, x: jax.Array, y: jax.Array, separation: jax.Array) -> Manifold:
-    twice = lambda v: jnp.stack([v, v])  # noqa: E731
-    return Manifold(nx, ny, twice(x), twice(y), jnp.stack([separation, jnp.full_like(separation, FAR)]))
+    far = jnp.full_like(separation, FAR)
+    return Manifold(nx, ny, jnp.stack([x, x]), jnp.stack([y, y]), jnp.stack([separation, far]))
 
 
 def _best_edge(a: Polygons, b: Polygons) -> tuple[jax.Array, jax.Array]:

@@ -36,17 +36,8 @@ class EngineConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}: it must be an int >= 1")
-        positive = (
-            "dt",
-            "contact_stiffness",
-            "contact_damping",
-            "max_push_speed",
-            "friction_stiffness",
-            "joint_stiffness",
-        )
-        positive += ("joint_damping", "restitution_threshold", "margin", "max_speed", "max_spin")
-        for name in positive:
-            value = getattr(self, name)
+        for field in dataclasses.fields(self):
+            name, value = field.name, getattr(self, field.name)
             if not 0 < value < float("inf"):
                 raise ValueError(f"{name} is {value!r}: it must be a finite number above 0")
         for name in ("contact_stiffness", "friction_stiffness", "joint_stiffness"):

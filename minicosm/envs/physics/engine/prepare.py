@@ -52,13 +52,18 @@ def manifolds(scene: Scene, state: State) -> tuple[Manifold, jax.Array]:
     high = jnp.stack([jnp.concatenate([greatest(c, 0), m + radius]) for c, m in ((polygons.x, x), (polygons.y, y))])
     a, b = pairs(size).T
     kinds = (b < num_polygons, (a < num_polygons) & (b >= num_polygons), a >= num_polygons)
-    pick = lambda index: Polygons(*(field[:, index] for field in polygons))  # noqa: E731
-    circle = lambda index: (x[index - num_polygons], y[index - num_polygons], radius[index - num_polygons])  # noqa: E731
+
+    def polygon(index: np.ndarray) -> Polygons:
+        return Polygons(*(field[:, index] for field in polygons))
+
+    def circle(index: np.ndarray) -> tuple[jax.Array, jax.Array, jax.Array]:
+        return x[index - num_polygons], y[index - num_polygons], radius[index - num_polygons]
+
     parts = []
     if kinds[0].any():
-        parts.append(polygon_polygon(pick(a[kinds[0]]), pick(b[kinds[0]])))
+        parts.append(polygon_polygon(polygon(a[kinds[0]]), polygon(b[kinds[0]])))
     if kinds[1].any():
-        parts.append(polygon_circle(pick(a[kinds[1]]), *circle(b[kinds[1]])))
+        parts.append(polygon_circle(polygon(a[kinds[1]]), *circle(b[kinds[1]])))
     if kinds[2].any():
         parts.append(circle_circle(circle(a[kinds[2]]), circle(b[kinds[2]])))
     where = np.argsort(np.concatenate([np.flatnonzero(kind) for kind in kinds]))
@@ -95,13 +100,13 @@ def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: En
     left, right = sides(scene.size)
     x, y = state.position[:, 0], state.position[:, 1]
     nx, ny = found.normal_x[None], found.normal_y[None]  # of both points
-    jacobian = []
+    of_sides = []
     for side in (left, right):
         from_x, from_y = found.x - x[side], found.y - y[side]
         straight = jnp.stack([jnp.stack([nx, ny]), jnp.stack([ny, -nx])])  # [x and y, direction, 1, K, B]
         turn = jnp.stack([from_x * ny - from_y * nx, -from_x * nx - from_y * ny])
-        jacobian.append(jnp.concatenate([jnp.broadcast_to(straight, (2, *turn.shape)), turn[None]]))
-    jacobian = jnp.stack(jacobian)
+        of_sides.append(jnp.concatenate([jnp.broadcast_to(straight, (2, *turn.shape)), turn[None]]))
+    jacobian = jnp.stack(of_sides)
     inverse = jnp.stack([jnp.stack([scene.inverse_mass[s]] * 2 + [scene.inverse_inertia[s]]) for s in (left, right)])
     margin = _margins(scene, state, acceleration, config)
     is_found = scene.collides & (between_boxes < margin) & (found.separation < margin)
@@ -152,7 +157,10 @@ def joint_pins(scene: Scene, state: State, controls: Controls, config: EngineCon
     dtype = state.rotation.dtype
     ends = jnp.stack([joints.shape_a, joints.shape_b], axis=1)  # [J, 2, B]
     is_end = (jnp.arange(scene.size.num_shapes)[:, None] == ends[:, :, None]).astype(dtype)  # [J, 2, S, B]
-    of_ends = lambda field: total(is_end * field, 2)  # noqa: E731  f32[S, B] -> f32[J, 2, B]
+
+    def of_ends(field: jax.Array) -> jax.Array:  # f32[S, B] -> f32[J, 2, B]
+        return total(is_end * field, 2)
+
     active = joints.active.astype(dtype)
     mass, inertia = (active[:, None] * of_ends(f) for f in (scene.inverse_mass, scene.inverse_inertia))
     inverse = jnp.stack([mass, mass, inertia], axis=2)
@@ -193,7 +201,9 @@ def by_round(fields: Tree, size: Size) -> tuple[Tree, Tree]:
         chosen = padded[..., index.reshape(-1), :]
         return jnp.moveaxis(chosen.reshape(*field.shape[:-2], *index.shape, field.shape[-1]), -3, 0)
 
-    return tuple(jax.tree.map(lambda f, i=index: gather(f, i), fields) for index in (table.free, table.walls))  # type: ignore[return-value]
+    free: Tree = jax.tree.map(lambda f: gather(f, table.free), fields)
+    walls: Tree = jax.tree.map(lambda f: gather(f, table.walls), fields)
+    return free, walls
 
 
 def by_pair(free: jax.Array, walls: jax.Array, size: Size) -> jax.Array:

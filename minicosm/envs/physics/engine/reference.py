@@ -98,11 +98,12 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, size: Size, config:
         joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
     motion, warm = _solved_contacts(prepared, motion, warm, size, lambda r, m: contact.relaxed(r, m, contact_springs))
-    summed = lambda i: i._replace(total=i.total + i.normal)  # noqa: E731
-    return motion, warm._replace(free=summed(warm.free), walls=summed(warm.walls))
+    free, walls = (i._replace(total=i.total + i.normal) for i in (warm.free, warm.walls))
+    return motion, warm._replace(free=free, walls=walls)
 
 
 def springs(config: EngineConfig) -> tuple[Springs, Softness]:
+    """The springs that contacts and joints are, worked out for the sub-step."""
     step = config.substep
     contacts = Springs(
         contact=softness(config.contact_stiffness / step, config.contact_damping, step),
@@ -144,10 +145,10 @@ def _advanced(motion: Motion, step: float) -> Motion:
 
 # Contacts: rounds of the tournament, then walls.
 
+Solved = tuple[Impulses, jax.Array, jax.Array]  # and the velocities of left and right
 
-def _over_rounds(
-    function: Callable[..., tuple[Impulses, jax.Array, jax.Array]], velocity: jax.Array, *by_round: object
-) -> tuple[Impulses, jax.Array]:
+
+def _over_rounds(function: Callable[..., Solved], velocity: jax.Array, *by_round: object) -> tuple[Impulses, jax.Array]:
     """Let `function(left, right, *fields)` solve each round of the tournament; velocities f32[3, seats, B]."""
     half = velocity.shape[1] // 2
 
@@ -160,9 +161,7 @@ def _over_rounds(
     return impulses, velocity
 
 
-def _over_walls(
-    function: Callable[..., tuple[Impulses, jax.Array, jax.Array]], velocity: jax.Array, *by_wall: object
-) -> tuple[Impulses, jax.Array]:
+def _over_walls(function: Callable[..., Solved], velocity: jax.Array, *by_wall: object) -> tuple[Impulses, jax.Array]:
     still = jnp.zeros_like(velocity)
 
     def meet(velocity: jax.Array, fields: tuple[object, ...]) -> tuple[jax.Array, Impulses]:
@@ -186,7 +185,7 @@ def _solved_contacts(
     def planned(rows: Rows, left: jax.Array, right: jax.Array) -> Solve:
         return plan_of(rows, contact.relative_motion(rows.jacobian, left, right))
 
-    def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses):
+    def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses) -> Solved:
         return contact.solve(rows, plan, old, (left, right), prepared.fence)
 
     plan = jax.vmap(planned)(prepared.free, moved_left, moved_right)
@@ -197,7 +196,7 @@ def _solved_contacts(
 
 
 def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: jax.Array) -> jax.Array:
-    def push(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses):
+    def push(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses) -> Solved:
         return (old, *contact.apply(rows, jnp.stack([old.normal, old.tangent]), left, right))
 
     _, velocity = _over_rounds(push, velocity, prepared.free, warm.free)
@@ -206,7 +205,7 @@ def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: jax.Array) 
 
 
 def _bounced(prepared: Prepared, velocity: jax.Array, warm: Warm, config: EngineConfig) -> tuple[jax.Array, Warm]:
-    def bounce(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses):
+    def bounce(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses) -> Solved:
         return contact.bounce(rows, config.restitution_threshold, old, left, right)
 
     free, velocity = _over_rounds(bounce, velocity, prepared.free, warm.free)
@@ -229,7 +228,7 @@ def _hangs(pins: Pins, motion: Motion) -> Hang:
     return jax.vmap(joint.hang)(pins.pin, _at_ends(pins, motion.moved), turned)
 
 
-def _over_joints(
+def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be worth)
     function: Callable[[Pin, Hang, jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
     pins: Pins,
     hangs: Hang,
@@ -269,7 +268,10 @@ def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm:
     size = scene.size
     num_free, table = size.num_free, rounds(size)
     moved = stop_at_statics(scene, state, motion.moved[:, :num_free])
-    with_walls = lambda values: jnp.pad(values, ((size.num_walls, 0),) + ((0, 0),) * (values.ndim - 1))  # noqa: E731
+
+    def with_walls(values: jax.Array) -> jax.Array:
+        return jnp.pad(values, ((size.num_walls, 0),) + ((0, 0),) * (values.ndim - 1))
+
     left, right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
     free_slip = jax.vmap(_slip)(prepared.free, warm.free, left, right)
     still = jnp.zeros_like(motion.moved)

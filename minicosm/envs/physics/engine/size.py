@@ -125,8 +125,8 @@ def rounds(size: Size) -> Rounds:
         ring = next_round(ring)
     free = [[number(first + a, first + b) for a, b in zip(*r, strict=True)] for r in zip(left, right, strict=True)]
     walls = [[number(wall, first + seat) for seat in range(seats)] for wall in range(first)]
-    as_array = lambda rows, width: np.array(rows, np.int32).reshape(-1, width)  # noqa: E731
-    return Rounds(as_array(free, half), as_array(left, half), as_array(right, half), as_array(walls, seats))
+    by_table = [np.array(rows, np.int32).reshape(-1, half) for rows in (free, left, right)]
+    return Rounds(by_table[0], by_table[1], by_table[2], np.array(walls, np.int32).reshape(-1, seats))
 
 
 @functools.cache

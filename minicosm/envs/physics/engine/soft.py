@@ -1,4 +1,4 @@
-"""Soft constraints: a damped spring, solved implicitly as a row of Gauss-Seidel (E. Catto, "Soft constraints", GDC 2011)."""
+"""Soft constraints: a damped spring, solved implicitly as a row of Gauss-Seidel (E. Catto, GDC 2011)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Softness(NamedTuple):
 
 
 def softness(hertz: Any, damping: Any, step: float) -> Softness:
-    """Of a spring of frequency `hertz` (Hz) and damping ratio `damping`, over a step of `step` seconds; numbers or arrays."""
+    """Of a spring of frequency `hertz` (Hz) and damping ratio `damping`, over `step` seconds; numbers or arrays."""
     frequency = 2.0 * math.pi * hertz
     a = 2.0 * damping + step * frequency
     b = step * frequency * a

@@ -31,7 +31,8 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | 
 def reference_tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
     """`tick` in pure JAX: what is right, by definition."""
     one = jax.tree.map(lambda x: x[None], (scene, state, controls))
-    stepped: State = jax.tree.map(lambda x: x[0], _batched(config or EngineConfig())(*one))
+    batched: Any = _batched(config or EngineConfig())
+    stepped: State = jax.tree.map(lambda x: x[0], batched(*one))
     return stepped
 
 
@@ -65,9 +66,13 @@ def _accelerated(size: Size, config: EngineConfig) -> Tick:
 
     def by_kernel(scene: Scene, state: State, controls: Controls) -> State:
         leaves = rigid.tick(jax.tree.leaves((scene, state, controls)), layout, settings)
-        return jax.tree.unflatten(jax.tree.structure(state), leaves)
+        after: State = jax.tree.unflatten(jax.tree.structure(state), leaves)
+        return after
 
-    return kernels.accelerate(lambda *a: reference_tick(*a, config), by_kernel, platforms=("cpu", "cuda"))
+    def by_reference(scene: Scene, state: State, controls: Controls) -> State:
+        return reference_tick(scene, state, controls, config)
+
+    return kernels.accelerate(by_reference, by_kernel, platforms=("cpu", "cuda"))
 
 
 @functools.cache
@@ -76,10 +81,8 @@ def _batched(config: EngineConfig) -> Tick:
 
     @jax.custom_batching.custom_vmap
     def ticks(scene: Scene, state: State, controls: Controls) -> State:
-        last = jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), (scene, state, controls))
-        after = reference.tick(*last, config)
-        first: State = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), after)
-        return first
+        after: State = _first(reference.tick(_last(scene), _last(state), _last(controls), config))
+        return after
 
     @ticks.def_vmap
     def more_scenes(axis_size: int, is_batched: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -92,4 +95,14 @@ def _batched(config: EngineConfig) -> Tick:
         out = jax.tree.map(lambda x: x.reshape(axis_size, x.shape[0] // axis_size, *x.shape[1:]), out)
         return out, jax.tree.map(lambda _: True, out)
 
-    return ticks  # type: ignore[no-any-return]
+    return ticks
+
+
+def _last(tree: Any) -> Any:
+    """Batch axes from first to last."""
+    return jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), tree)
+
+
+def _first(tree: Any) -> Any:
+    """And back."""
+    return jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), tree)
