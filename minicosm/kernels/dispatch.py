@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from minicosm.kernels import library
+from minicosm.kernels import cuda, library
 
 
-def accelerate(reference: Callable[..., Any], kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of arrays that gives what `reference` gives: by `kernel` on the CPU where kernels are available.
+def accelerate(
+    reference: Callable[..., Any], kernel: Callable[..., Any], platforms: Sequence[str] = ("cpu",)
+) -> Callable[..., Any]:
+    """A function of arrays that gives what `reference` gives: by `kernel` on those `platforms` where it is available.
 
-    Both take the same arrays (positionally) and return the same pytree of arrays; `kernel` calls `jax.ffi.ffi_call`
-    with `vmap_method="broadcast_all"`, so that worlds added by `vmap` become leading axes. The result goes under
-    `jit`, `vmap`, `scan` and `shard_map`; it is differentiated by differentiating `reference`. Kernels are written
-    for 32 bits: given an array of 64, `reference` runs.
+    `platforms` are those for which the kernel has a handler, of "cpu" and "cuda". Both functions take the same arrays
+    (positionally) and return the same pytree of arrays; `kernel` calls `jax.ffi.ffi_call` with
+    `vmap_method="broadcast_all"`, so that worlds added by `vmap` become leading axes. The result goes under `jit`,
+    `vmap`, `scan` and `shard_map`; it is differentiated by differentiating `reference`. Kernels are written for 32
+    bits: given an array of 64, `reference` runs.
 
     Where a kernel could run but for the library, a RuntimeWarning says once per process what to do about it.
     """
 
     def one(*args: Any) -> Any:
-        if not library.available():
-            if jax.default_backend() == "cpu":
-                library.warn_once()
+        runnable = tuple(name for name in platforms if library.available(name))
+        here = "cuda" if cuda.is_default() else jax.default_backend()
+        if here in platforms and here not in runnable:
+            library.warn_once(here)
+        if not runnable:
             return reference(*args)
         if any(np.dtype(x.dtype).itemsize > 4 for x in jax.tree.leaves(args)):
             return reference(*args)
-        return chosen(*args)
+        return chosen(runnable)(*args)
+
+    chosen = functools.cache(functools.partial(_chosen, reference, kernel))
+    return one
+
+
+def _chosen(
+    reference: Callable[..., Any], kernel: Callable[..., Any], platforms: tuple[str, ...]
+) -> Callable[..., Any]:
+    """`kernel` on `platforms`, `reference` elsewhere and under differentiation."""
 
     @jax.custom_jvp
-    def chosen(*args: Any) -> Any:
+    def choose(*args: Any) -> Any:
         axes = frozenset[str]().union(*(_varying(x) for x in jax.tree.leaves(args)))
-        return jax.lax.platform_dependent(*args, cpu=_vary(kernel, axes), default=_vary(reference, axes))
+        kernels = dict.fromkeys(platforms, _vary(kernel, axes))
+        return jax.lax.platform_dependent(*args, **kernels, default=_vary(reference, axes))
 
-    @chosen.defjvp
+    @choose.defjvp
     def differentiate(primals: Any, tangents: Any) -> Any:
         return jax.jvp(reference, primals, tangents)
 
-    return one
+    return choose
 
 
 def _varying(x: Any) -> frozenset[str]:

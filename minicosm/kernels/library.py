@@ -13,24 +13,30 @@ from typing import Any
 
 import jax
 
+from minicosm.kernels import cuda
+
 _LIBRARY = pathlib.Path(__file__).parent / "_native.so"
 _HANDLERS = ("minicosm_lidar_scan", "minicosm_rigid_tick")  # the library's functions that XLA may call
 _UNKNOWN_SET, _UNSUPPORTED_SET = 1, 2  # what minicosm_select answers
 
 
-def available() -> bool:
-    """Whether kernels run on the CPU: the library is there, fits the installed jaxlib, and is not switched off.
+def available(platform: str = "cpu") -> bool:
+    """Whether kernels run: the library is there, fits the installed jaxlib, and is not switched off.
 
-    Raises ValueError for a value of MINICOSM_KERNELS or MINICOSM_KERNEL_ISA that means nothing here.
+    On the `platform` "cuda", NVRTC must be there too; a GPU need not. Raises ValueError for another platform, and for a
+    value of MINICOSM_KERNELS, MINICOSM_KERNEL_ISA or MINICOSM_NVRTC that means nothing here.
     """
-    return why_not() is None
+    return why_not(platform) is None
 
 
-def why_not() -> str | None:
+def why_not(platform: str = "cpu") -> str | None:
     """Why kernels do not run, in one sentence; None where they do. Raises as `available` does."""
+    if platform not in ("cpu", "cuda"):
+        raise ValueError(f"platform is {platform!r}; kernels exist for 'cpu' and 'cuda'")
     if switched_off():
         return "MINICOSM_KERNELS=off"
-    return _load()[1]
+    why = _load()[1]
+    return _load_cuda() if why is None and platform == "cuda" else why
 
 
 def switched_off() -> bool:
@@ -64,10 +70,10 @@ def select(name: str) -> None:
     _select(library, name)
 
 
-def warn_once() -> None:
+def warn_once(platform: str = "cpu") -> None:
     """A RuntimeWarning, once per process, that a kernel would have run here; none where it was switched off."""
     if not switched_off():
-        _warn(why_not())
+        _warn(why_not(platform))
 
 
 @functools.cache
@@ -104,6 +110,18 @@ def _load() -> tuple[Any, str | None]:
     except Exception as error:  # of XLA, whose kinds are not documented
         return None, f"jaxlib refuses the library ({error}); {rebuild}"
     return library, None
+
+
+@functools.cache
+def _load_cuda() -> str | None:
+    """Why the library's kernels cannot run on GPUs; None once they can."""
+    library = _load()[0]
+    try:
+        return None if library is None else cuda.enable(library)
+    except ValueError:
+        raise
+    except Exception as error:  # of XLA, whose kinds are not documented
+        return f"jaxlib refuses the library's kernels for GPUs ({error})"
 
 
 def _select(library: Any, name: str) -> None:

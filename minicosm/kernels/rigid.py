@@ -43,11 +43,13 @@ class Settings(NamedTuple):
     num_joint_sweeps: int
 
 
-def tick(arrays: Sequence[jax.Array], layout: Layout, settings: Settings) -> Sequence[jax.Array]:
+def tick(
+    arrays: Sequence[jax.Array], layout: Layout, settings: Settings, target: str = "minicosm_rigid_tick"
+) -> Sequence[jax.Array]:
     """The state after a tick: position, rotation, velocity, angular velocity, contacts, joint impulses.
 
     `arrays` are the leaves of the scene, of the state and of the controls, in the order of their declaration; worlds
-    are leading axes.
+    are leading axes. `target` is the foreign function as it was registered.
     """
     state = arrays[22:28]
     out = [jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in state]  # type: ignore[no-untyped-call]
@@ -64,7 +66,7 @@ def tick(arrays: Sequence[jax.Array], layout: Layout, settings: Settings) -> Seq
         settings.max_speed,
         settings.max_spin,
     )
-    result: Any = jax.ffi.ffi_call("minicosm_rigid_tick", out, vmap_method="broadcast_all")(
+    result: Any = jax.ffi.ffi_call(target, out, vmap_method="broadcast_all")(
         *arrays,
         sizes=np.array(layout[:6], np.int64),
         left=layout.left.astype(np.int32),

@@ -151,7 +151,9 @@ template <int W>
 MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
   const int64_t row = (int64_t)b.num_pairs * 8;
   float* const out = b.new_contacts + first * row;
+#ifndef __CUDACC__  // the launch clears all worlds at once
   for (int64_t i = 0; i < W * row; i++) out[i] = 0.0f;
+#endif
   for (int i = 0; i < world.num_contacts; i++) {
     const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
     const int pair = world.pair[i], left = b.left[pair] - b.num_walls, right = b.right[pair] - b.num_walls;
@@ -202,10 +204,9 @@ MINICOSM_PART void write_bodies(const RigidBatch& b, const RigidWorld<W>& world,
   }
 }
 
-// W worlds from `first` on. N is room for a polygon's corners.
+// W worlds from `first` on, in `world`, which has been laid out. N is room for a polygon's corners.
 template <int W, int N>
-MINICOSM_FN void tick_worlds(const RigidBatch& b, Array<W> scratch, int64_t first) {
-  RigidWorld<W> world = lay_out<W>(b, scratch);
+MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t first) {
   read_bodies<W>(b, world, first);
   fire_thrusters<W>(b, world, first);
   place_shapes<W>(b, world, first);
@@ -227,11 +228,15 @@ template <int N>
 void tick_range(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
   constexpr int W = kNativeWidth;
   if (last - first < W) {
-    for (int64_t w = first; w < last; w++) tick_worlds<1, N>(b, {scratch}, w);
+    for (int64_t w = first; w < last; w++) {
+      RigidWorld<1> world = lay_out<1>(b, {scratch});
+      tick_worlds<1, N>(b, world, w);
+    }
     return;
   }
   for (int64_t w = first; w < last; w += W) {
-    tick_worlds<W, N>(b, {(V<W>*)scratch}, w + W <= last ? w : last - W);
+    RigidWorld<W> world = lay_out<W>(b, {(V<W>*)scratch});
+    tick_worlds<W, N>(b, world, w + W <= last ? w : last - W);
   }
 }
 

@@ -53,19 +53,18 @@ struct RigidBatch {
 
 inline namespace MINICOSM_ISA {
 
-// An array in the scratch memory. On a GPU, where W is 1, neighbouring threads' elements lie side by side, so that a
-// warp reads whole lines.
+// An array in the scratch memory. On a GPU, where W is 1, the elements of the threads of a warp lie side by side, so that
+// a warp reads whole lines.
 template <class T>
 struct Strided {
-  T* data;
 #ifdef __CUDACC__
-  int64_t stride;
-  MINICOSM_FN T& operator[](int64_t i) const { return data[i * stride]; }
-  MINICOSM_FN Strided at(int64_t i) const { return {data + i * stride, stride}; }
+  static constexpr int kStride = 32;  // threads of a warp
 #else
-  MINICOSM_FN T& operator[](int64_t i) const { return data[i]; }
-  MINICOSM_FN Strided at(int64_t i) const { return {data + i}; }
+  static constexpr int kStride = 1;
 #endif
+  T* data;
+  MINICOSM_FN T& operator[](int64_t i) const { return data[i * kStride]; }
+  MINICOSM_FN Strided at(int64_t i) const { return {data + i * kStride}; }
 };
 template <int W>
 using Array = Strided<V<W>>;
@@ -198,15 +197,9 @@ MINICOSM_FN RigidWorld<W> lay_out(const RigidBatch& b, Array<W> scratch) {
   world.joints = take((int64_t)b.num_joints * kJointFields);
   world.contacts = take((int64_t)b.num_pairs * kContactFields);
   const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints), pair = take(b.num_pairs);
-#ifdef __CUDACC__
-  world.ends = {(I<W>*)ends.data, ends.stride};
-  world.taken = {(uint32_t*)taken.data, taken.stride};
-  world.pair = {(int*)pair.data, pair.stride};
-#else
   world.ends = {(I<W>*)ends.data};
   world.taken = {(uint32_t*)taken.data};
   world.pair = {(int*)pair.data};
-#endif
   world.num_contacts = 0;
   return world;
 }
