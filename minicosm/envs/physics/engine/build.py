@@ -217,7 +217,8 @@ def _joint_arrays(size: Size, bodies: Sequence[Body], slot_of: Sequence[int], jo
             has_limit[j], (lower[j], upper[j]) = True, _limits(limits, name)
         if isinstance(joint, Pin):
             hertz[j] = scalar(joint.spring_hertz, f"spring_hertz of {name}", low=0.0)
-            damping[j] = scalar(joint.spring_damping, f"spring_damping of {name}", low=0.0)
+            ratio = scalar(joint.spring_damping, f"spring_damping of {name}", low=0.0)
+            damping[j] = ratio if hertz[j] else 1.0  # no spring: one that divides by nothing
         active[j] = True
     arrays = (*shape, *anchor, rest_angle, has_limit, lower, upper, hertz, damping, active)
     return Joints(*arrays)
