@@ -52,8 +52,8 @@ struct Cuda {
   Driver driver{};
   Compiler compiler{};
   bool has_driver = false, has_compiler = false;
-  std::map<std::pair<int, std::string>, std::string> code;             // by compute capability and source
-  std::map<std::pair<void*, std::string>, CudaKernel> kernels;         // by context, and name and source
+  std::map<std::pair<int, std::string>, std::string> code;      // by compute capability and source
+  std::map<std::pair<void*, std::string>, CudaKernel> kernels;  // by context, and name and source
 };
 
 Cuda& cuda() {
@@ -115,7 +115,7 @@ std::string compile(Cuda& c, const std::string& source, int arch, std::string& c
   if (std::string failure = load_compiler(c); !failure.empty()) return failure;
   const Compiler& n = c.compiler;
   const std::string target = "--gpu-architecture=sm_" + std::to_string(arch), include = "-I" + c.headers;
-  const char* const options[] = {target.c_str(), include.c_str(), "--std=c++17", "--fmad=false", "--default-device",
+  const char* const options[] = {target.c_str(), include.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space",
                                  "--ptxas-options=-v"};
   const char* const names[] = {"stdint.h"};
   const char* const headers[] = {kStdint};
@@ -218,11 +218,15 @@ std::string cuda_clear(float* numbers, int64_t count, void* stream) {
 
 }  // namespace minicosm
 
-// Where NVRTC and the kernels' headers are; a path of the driver's library, or an empty one for the system's.
+// Where NVRTC and the kernels' headers are; a path of the driver's library, or an empty one for the system's. What was
+// compiled before is forgotten.
 MINICOSM_EXPORT void minicosm_cuda_paths(const char* compiler, const char* headers, const char* driver) {
   minicosm::Cuda& c = minicosm::cuda();
   const std::lock_guard<std::mutex> guard(c.lock);
   c.compiler_path = compiler;
   c.headers = headers;
   if (*driver) c.driver_path = driver;
+  c.has_compiler = c.has_driver = false;
+  c.code.clear();
+  c.kernels.clear();
 }
