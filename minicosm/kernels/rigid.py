@@ -35,6 +35,7 @@ class Settings(NamedTuple):
     friction: Sequence[float]
     joint: Sequence[float]
     push_speed: float  # m/s
+    pull_speed: float  # m/s, rad/s
     restitution_threshold: float  # m/s
     margin: float  # m
     max_speed: float  # m/s
@@ -61,6 +62,7 @@ def tick(
         *settings.friction,
         *settings.joint,
         settings.push_speed,
+        settings.pull_speed,
         settings.restitution_threshold,
         settings.margin,
         settings.max_speed,

@@ -70,7 +70,8 @@ inline void read_attributes(const RigidAttributes& attributes, RigidBatch& b) {
                 n[15],
                 n[16],
                 n[17],
-                n[18]};
+                n[18],
+                n[19]};
 }
 
 inline bool read_arguments(xla::ffi::RemainingArgs arguments, int64_t worlds, RigidBatch& b) {
@@ -133,7 +134,7 @@ inline bool read_results(xla::ffi::RemainingRets results, int64_t worlds, RigidB
 inline xla::ffi::Error read_rigid_call(xla::ffi::RemainingArgs arguments, xla::ffi::RemainingRets results,
                                        const RigidAttributes& attributes, RigidBatch& b, int64_t& worlds) {
   using xla::ffi::Error;
-  if (attributes.sizes.size() != 6 || attributes.numbers.size() != 19 || results.size() != 6 ||
+  if (attributes.sizes.size() != 6 || attributes.numbers.size() != 20 || results.size() != 6 ||
       attributes.left.size() != attributes.right.size()) {
     return Error::InvalidArgument("rigid_tick: the attributes do not go together");
   }

@@ -66,7 +66,45 @@ MINICOSM_FN void write_sides(const RigidBatch& b, const RigidWorld<W>& world, in
   write_velocity<W>(world.velocity, b.right[pair] - b.num_walls, sides.right);
 }
 
-enum class Pass { kWarmStart, kBiased, kRelaxed, kBounce };
+enum class Pass { kWarmStart, kBiased, kRelaxed };
+
+// Throws back what is about to touch faster than the threshold: see contact.bounces.
+template <int W, bool kWall>
+MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, kWall>& moved, Sides<W, kWall>& sides) {
+  const V<W> nx = c[kNormalX], ny = c[kNormalY], pull = c[kPull], restitution = c[kRestitution];
+  const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
+  M<W> meets[2];
+  V<W> wanted[2];
+  for (int k = 0; k < 2; k++) {
+    const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+    const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
+    const V<W> separation = p[kSeparation] + moved.along(nx, ny, p[kArmLeft], p[kArmRight]);
+    meets[k] = (restitution > 0.0f) & (p[kMass] > 0.0f) & (speed < -s.restitution_threshold) &
+               (speed + separation * s.rate < 0.0f);
+    const V<W> fall = 4.0f * pull * separation * s.rate;
+    const V<W> squared = restitution * restitution * ((speed - pull) * (speed - pull) - fall) + fall;
+    const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
+    wanted[k] = select(meets[k], back + pull - speed, zero);
+  }
+  if (!any_of(meets[0] | meets[1])) return;
+  const Array<W> p = c.at(kFirstPoint), q = c.at(kFirstPoint + kPointFields);
+  const auto inverse = [&](V<W> x) { return 1.0f / select(x > 0.0f, x, one); };
+  const V<W> stiff_p = inverse(p[kMass]), stiff_q = inverse(q[kMass]);
+  V<W> coupling = sides.mass_right + sides.inertia_right * p[kArmRight] * q[kArmRight];
+  if constexpr (!kWall) coupling = coupling + sides.mass_left + sides.inertia_left * p[kArmLeft] * q[kArmLeft];
+  const V<W> determinant = stiff_p * stiff_q - coupling * coupling, scale = inverse(determinant);
+  const V<W> first = scale * (stiff_q * wanted[0] - coupling * wanted[1]);
+  const V<W> second = scale * (stiff_p * wanted[1] - coupling * wanted[0]);
+  const M<W> as_one = meets[0] & meets[1] & (determinant > 0.0f) & (first > 0.0f) & (second > 0.0f);
+  const M<W> is_first = wanted[0] >= wanted[1];
+  const V<W> thrown[2] = {select(as_one, first, select(is_first, p[kMass] * wanted[0], zero)),
+                          select(as_one, second, select(is_first, zero, q[kMass] * wanted[1]))};
+  for (int k = 0; k < 2; k++) {
+    const Array<W> point = c.at(kFirstPoint + k * kPointFields);
+    point[kTotal] = point[kTotal] + thrown[k];
+    sides.push(thrown[k], nx, ny, point[kArmLeft], point[kArmRight]);
+  }
+}
 
 // One pass over one contact: see contact.py for what each does.
 template <int W, bool kWall, Pass kPass>
@@ -96,16 +134,20 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
       mass_scale = pick(s.static_contact.mass_scale, s.contact.mass_scale);
       keep_scale = pick(1.0f - s.static_contact.impulse_scale, 1.0f - s.contact.impulse_scale);
     }
-    V<W> speed[2];
-    for (int k = 0; k < 2; k++) {
-      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-      speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
-      if constexpr (kPass == Pass::kBiased) p[kApproach] = min(p[kApproach], speed[k]);
+    if constexpr (kPass == Pass::kBiased) {
+      if (any_of(c[kRestitution] > 0.0f)) throw_back<W, kWall>(s, c, moved, sides);
+    }
+    V<W> speed[2];  // before either point is solved
+    if constexpr (kPass == Pass::kRelaxed) {
+      for (int k = 0; k < 2; k++) {
+        const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+        speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
+      }
     }
     for (int k = 0; k < 2; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
       const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], mass = p[kMass], old = p[kImpulse];
-      const V<W> velocity = k == 0 ? speed[0] : sides.along(nx, ny, arm_left, arm_right);
+      const V<W> velocity = sides.along(nx, ny, arm_left, arm_right);
       const V<W> separation = p[kSeparation] + moved.along(nx, ny, arm_left, arm_right);
       V<W> wanted;
       if constexpr (kPass == Pass::kBiased) {
@@ -114,11 +156,16 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
                                  mass_scale * max(rate * separation, splat<W>(-s.push_speed)));
         wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
       } else {
-        wanted = old - mass * velocity - mass * (max(separation, zero) * s.rate);
+        // What is fast will bounce in the next sub-step, and is left alone until then.
+        const M<W> will_bounce = (c[kRestitution] > 0.0f) & (speed[k] < -s.restitution_threshold);
+        const V<W> gain = select(will_bounce, zero, mass);
+        wanted = old - gain * velocity - gain * (max(separation, zero) * s.rate);
       }
       const V<W> impulse = max(wanted, zero);
       p[kImpulse] = impulse;
-      if constexpr (kPass == Pass::kRelaxed) p[kTotal] = p[kTotal] + impulse;
+      if constexpr (kPass == Pass::kRelaxed) {
+        p[kTotal] = p[kTotal] + impulse;
+      }
       sides.push(impulse - old, nx, ny, arm_left, arm_right);
     }
     const V<W> friction = c[kFriction];
@@ -141,20 +188,6 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
     }
   }
 
-  if constexpr (kPass == Pass::kBounce) {
-    const V<W> restitution = c[kRestitution], pull = c[kPull];
-    if (!any_of(restitution > 0.0f)) return;
-    for (int k = 0; k < 2; k++) {
-      const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-      const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], old = p[kImpulse], approach = p[kApproach];
-      const M<W> met = (restitution > 0.0f) & (approach < -s.restitution_threshold) & (p[kTotal] > 0.0f);
-      const V<W> velocity = sides.along(nx, ny, arm_left, arm_right) + restitution * (approach + pull) + pull;
-      const V<W> impulse = select(met, max(old - p[kMass] * velocity, zero), old);
-      p[kImpulse] = impulse;
-      p[kTotal] = p[kTotal] + (impulse - old);
-      sides.push(impulse - old, nx, ny, arm_left, arm_right);
-    }
-  }
   write_sides<W, kWall>(b, world, pair, sides);
 }
 

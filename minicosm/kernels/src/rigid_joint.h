@@ -173,7 +173,7 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
     const float sign = limit ? -1.0f : 1.0f;
     const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
     const M<W> is_open = room > 0.0f;
-    const V<W> push = select(is_open, room * b.settings.rate, bias.mass_scale * bias.rate * room);
+    const V<W> push = select(is_open, room * b.settings.rate, bias.mass_scale * max(bias.rate * room, splat<W>(-b.settings.pull_speed)));
     const V<W> gain = select(is_open, splat<W>(1.0f), splat<W>(bias.mass_scale));
     const V<W> keep = select(is_open, splat<W>(1.0f), splat<W>(1.0f - bias.impulse_scale));
     const V<W> held = j[kHasLimit] * max(keep * impulse[4 + limit] - torsion * (gain * sign * spin + push), zero);
@@ -185,8 +185,10 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   push_joint<W>(j, zero, zero, turning, sides);
 
   const V<W> ax = j[kArmAX], ay = j[kArmAY], bx = j[kArmBX], by = j[kArmBY];
-  const V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay + bias.rate * j[kGapX];
-  const V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax + bias.rate * j[kGapY];
+  const V<W> most_pull = splat<W>(b.settings.pull_speed);
+  const auto pull = [&](V<W> gap) { return min(max(bias.rate * gap, -most_pull), most_pull); };
+  const V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay + pull(j[kGapX]);
+  const V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax + pull(j[kGapY]);
   const V<W> mass = j[kMassA] + j[kMassB];
   const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
   const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;

@@ -83,8 +83,10 @@ MINICOSM_PART void read_bodies(const RigidBatch& b, const RigidWorld<W>& world, 
     const int64_t at = first * shapes + walls + i;
     Velocity<W> velocity{zero, zero, zero}, push{zero, zero, zero};
     if (i < free) {
-      velocity = {read_column<W>(b.velocity + 2 * at, 2 * shapes), read_column<W>(b.velocity + 2 * at + 1, 2 * shapes),
-                  read_column<W>(b.angular_velocity + at, shapes)};
+      // + 0: a push of nothing, by what touches in other worlds of the vector only, makes +0 of -0
+      velocity = {read_column<W>(b.velocity + 2 * at, 2 * shapes) + zero,
+                  read_column<W>(b.velocity + 2 * at + 1, 2 * shapes) + zero,
+                  read_column<W>(b.angular_velocity + at, shapes) + zero};
       const M<W> falls = world.inverse_mass[walls + i] > 0.0f;
       push = {select(falls, gravity_x, zero), select(falls, gravity_y, zero), zero};
     }
@@ -261,7 +263,6 @@ MINICOSM_PART void add_contact(const RigidBatch& b, RigidWorld<W>& world, int64_
   const V<W> mass_left = world.inverse_mass[left], mass_right = world.inverse_mass[right];
   const V<W> inertia_left = world.inverse_inertia[left], inertia_right = world.inverse_inertia[right];
   const int seat_left = left < b.num_walls ? b.num_shapes() - b.num_walls : left - b.num_walls, seat_right = right - b.num_walls;
-  const Velocity<W> vl = read_velocity<W>(world.velocity, seat_left), vr = read_velocity<W>(world.velocity, seat_right);
   const Velocity<W> al = read_velocity<W>(world.push, seat_left), ar = read_velocity<W>(world.push, seat_right);
   c[kNormalX] = nx;
   c[kNormalY] = ny;
@@ -292,7 +293,6 @@ MINICOSM_PART void add_contact(const RigidBatch& b, RigidWorld<W>& world, int64_
     p[kImpulseAcross] = select(hit[k], warm[4 * k + 1], zero);
     p[kSlip] = select(hit[k], warm[4 * k + 2], zero);
     p[kTotal] = zero;
-    p[kApproach] = nx * (vr.x - vl.x) + ny * (vr.y - vl.y) + arm_right * vr.turn - arm_left * vl.turn;
   }
 }
 

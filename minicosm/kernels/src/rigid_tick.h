@@ -62,6 +62,7 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   solve_contacts<W, Pass::kWarmStart>(b, world);
   for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, s.joint);
   solve_contacts<W, Pass::kBiased>(b, world);
+  clamp_velocities<W>(b, world);
   integrate_positions<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
   for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
@@ -214,7 +215,6 @@ MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t 
   prepare_joints<W>(b, world, first);
   find_contacts<W, N>(b, world, first);
   for (int i = 0; i < b.settings.num_substeps; i++) substep<W>(b, world);
-  solve_contacts<W, Pass::kBounce>(b, world);
   clamp_velocities<W>(b, world);
   write_contacts<W>(b, world, first);
   stop_at_statics<W>(b, world, first);

@@ -21,7 +21,7 @@ struct RigidSettings {
   float dt, step, rate;  // s, of the tick and of a sub-step, and sub-steps per second
   int num_substeps, num_joint_sweeps;
   RigidSoftness contact, static_contact, friction, joint;
-  float push_speed, restitution_threshold, margin, max_speed, max_spin;
+  float push_speed, pull_speed, restitution_threshold, margin, max_speed, max_spin;
 };
 
 // One call: B worlds, world-major, row-major. Axes as in scene.py: S shapes, P polygons, V vertices, C circles, K pairs,
@@ -96,8 +96,7 @@ enum PointField {
   kSlip,            // m, since the contact stuck, at the start of the tick
   kImpulse,         // N s, of the last sub-step
   kImpulseAcross,   // N s
-  kTotal,           // N s, along the normal, of the tick
-  kApproach,        // m/s, fastest of the tick, negative
+  kTotal,           // N s, along the normal, of the tick, bounces included
   kPointFields,
 };
 constexpr int kContactFields = kFirstPoint + 2 * kPointFields;

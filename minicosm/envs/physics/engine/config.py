@@ -26,7 +26,8 @@ class EngineConfig:
     friction_stiffness: float = 0.125  # of the spring that holds a sticking contact where it stuck
     joint_stiffness: float = 1 / 3
     joint_damping: float = 1.0
-    restitution_threshold: float = 1.0  # m/s, below which nothing bounces
+    max_pull_speed: float = 10.0  # m/s and rad/s, at which a joint's errors are driven out
+    restitution_threshold: float = 0.5  # m/s, below which nothing bounces
     margin: float = 0.02  # m, ahead of a touch at which a contact is found
     max_speed: float = 100.0  # m/s
     max_spin: float = 50.0  # rad/s

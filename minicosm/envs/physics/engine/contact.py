@@ -43,8 +43,7 @@ class Impulses(NamedTuple):
 
     normal: jax.Array  # N s
     tangent: jax.Array  # N s
-    total: jax.Array  # N s, along the normal, summed over the tick
-    approach: jax.Array  # m/s, greatest speed of approach in this tick, negative
+    total: jax.Array  # N s, along the normal, summed over the tick, bounces included
 
 
 class Solve(NamedTuple):
@@ -59,6 +58,7 @@ class Solve(NamedTuple):
     tangent_keep: jax.Array | float
     tangent_gain: jax.Array
     tangent_push: jax.Array
+    separation: jax.Array  # m, now
 
 
 class Springs(NamedTuple):
@@ -68,7 +68,16 @@ class Springs(NamedTuple):
     static_contact: Softness
     friction: Softness
     push_speed: float  # m/s
+    threshold: float  # m/s, below which nothing bounces
     rate: float  # 1/s: sub-steps per second
+
+
+class Stage(NamedTuple):
+    """How a pass over the contacts is made."""
+
+    springs: Springs
+    fence: Fence
+    throws: bool = True  # back what is about to touch fast; else that is left alone until it is thrown
 
 
 def couplings(jacobian: jax.Array, inverse: jax.Array) -> jax.Array:
@@ -99,14 +108,16 @@ def biased(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
         tangent_keep=jnp.full_like(separation, 1.0 - springs.friction.impulse_scale),
         tangent_gain=rows.mass[1] * springs.friction.mass_scale,
         tangent_push=rows.mass[1] * hold,
+        separation=separation,
     )
 
 
 def relaxed(rows: Rows, moved: jax.Array, springs: Springs) -> Solve:
     """The solve that mends velocities alone, and so takes out again what `biased` put in."""
-    push = rows.mass[0] * jnp.maximum(rows.separation + moved[0], 0.0) * springs.rate
-    one = jnp.ones_like(push)
-    return Solve(one, rows.mass[0], push, one, rows.mass[1], jnp.zeros_like(push))
+    separation = rows.separation + moved[0]
+    push = rows.mass[0] * jnp.maximum(separation, 0.0) * springs.rate
+    one, zero = jnp.ones_like(push), jnp.zeros_like(push)
+    return Solve(one, rows.mass[0], push, one, rows.mass[1], zero, separation)
 
 
 def relative_motion(jacobian: jax.Array, left: jax.Array, right: jax.Array) -> jax.Array:
@@ -120,22 +131,71 @@ def apply(rows: Rows, impulse: jax.Array, left: jax.Array, right: jax.Array) -> 
     return left - change[0], right + change[1]
 
 
+def bounces(rows: Rows, separation: jax.Array, speed: jax.Array, springs: Springs) -> jax.Array:
+    """Impulses f32[2 (point), n, B], N s, that throw back what is about to touch faster than the threshold.
+
+    `separation` and the normal `speed` are f32[2 (point), n, B]. Each pair is a collision by itself, so that with a
+    restitution of 1 energy is kept whatever a blow is passed on through. A shape bounces where it is, a little above
+    the surface, with the speed at which it would come back up from there; and velocities lie half a sub-step ahead of
+    positions, which is the other `pull`. Together that makes a ball's height after a bounce exact. Two points that
+    meet at once are thrown back as one, so that a box that lands flat stays flat.
+    """
+    pull, restitution = rows.pull, rows.restitution
+    meets = (restitution > 0.0) & (rows.mass[0] > 0.0)
+    meets &= (speed < -springs.threshold) & (speed + separation * springs.rate < 0.0)
+    fall = (
+        4.0 * pull * separation * springs.rate
+    )  # what falling on to the surface would add to the speed squared, negated
+    squared = restitution**2 * ((speed - pull) ** 2 - fall) + fall
+    is_real = meets & (squared > 0.0)
+    wanted = jnp.where(meets, jnp.sqrt(jnp.where(is_real, squared, 1.0)) * is_real + pull - speed, 0.0)
+    alone = rows.mass[0] * wanted
+    compliance = 1.0 / jnp.where(rows.mass[0] > 0.0, rows.mass[0], 1.0)
+    coupling = rows.coupling[0]
+    determinant = compliance[0] * compliance[1] - coupling**2
+    scale = 1.0 / jnp.where(determinant > 0.0, determinant, 1.0)
+    first = scale * (compliance[1] * wanted[0] - coupling * wanted[1])
+    second = scale * (compliance[0] * wanted[1] - coupling * wanted[0])
+    as_one = meets[0] & meets[1] & (determinant > 0.0) & (first > 0.0) & (second > 0.0)
+    is_first = wanted[0] >= wanted[1]
+    return jnp.stack(
+        [
+            jnp.where(as_one, first, jnp.where(is_first, alone[0], 0.0)),
+            jnp.where(as_one, second, jnp.where(is_first, 0.0, alone[1])),
+        ]
+    )
+
+
 def solve(
-    rows: Rows, plan: Solve, impulses: Impulses, sides: tuple[jax.Array, jax.Array], fence: Fence
+    rows: Rows, plan: Solve, impulses: Impulses, sides: tuple[jax.Array, jax.Array], stage: Stage
 ) -> tuple[Impulses, jax.Array, jax.Array]:
     """Solve the four rows of each pair in turn, normals before friction; returns impulses and velocities.
 
     `sides` are the velocities f32[3, n, B] of left and right.
     """
     left, right = sides
-    velocity = relative_motion(rows.jacobian, left, right)
-    wanted = fence(plan.keep * impulses.normal - plan.gain * velocity[0] - plan.push)
+    fence, c = stage.fence, rows.coupling
+    velocity = fence(relative_motion(rows.jacobian, left, right))
+    gain, push, thrown = plan.gain, plan.push, jnp.zeros_like(plan.push)
+    if stage.throws:
+        thrown = fence(bounces(rows, plan.separation, velocity[0], stage.springs))
+        own = thrown / jnp.where(rows.mass[0] > 0.0, rows.mass[0], 1.0)
+        change = [
+            own[0] + c[0] * thrown[1],
+            own[1] + c[0] * thrown[0],
+            c[1] * thrown[0] + c[2] * thrown[1],
+            c[3] * thrown[0] + c[4] * thrown[1],
+        ]
+        velocity += jnp.stack(change).reshape(velocity.shape)
+    else:
+        will_bounce = (rows.restitution > 0.0) & (velocity[0] < -stage.springs.threshold)
+        gain, push = jnp.where(will_bounce, 0.0, gain), jnp.where(will_bounce, 0.0, push)
+    wanted = fence(plan.keep * impulses.normal - gain * velocity[0] - push)
     wanted_tangent = plan.tangent_keep * impulses.tangent - plan.tangent_gain * velocity[1] - plan.tangent_push
     wanted_tangent = fence(wanted_tangent)
-    c = rows.coupling
     n0 = jnp.maximum(wanted[0], 0.0)
     d0 = n0 - impulses.normal[0]
-    n1 = jnp.maximum(wanted[1] - plan.gain[1] * (c[0] * d0), 0.0)
+    n1 = jnp.maximum(wanted[1] - gain[1] * (c[0] * d0), 0.0)
     d1 = n1 - impulses.normal[1]
     most = rows.friction * n0
     t0 = jnp.clip(wanted_tangent[0] - plan.tangent_gain[0] * (c[1] * d0 + c[2] * d1), -most, most)
@@ -143,29 +203,6 @@ def solve(
     most = rows.friction * n1
     t1 = jnp.clip(wanted_tangent[1] - plan.tangent_gain[1] * (c[3] * d0 + c[4] * d1 + c[5] * d2), -most, most)
     new = fence(jnp.stack([n0, n1, t0, t1])).reshape(2, 2, *n0.shape)
-    old = jnp.stack([impulses.normal, impulses.tangent])
-    left, right = apply(rows, new - old, left, right)
-    approach = jnp.minimum(impulses.approach, velocity[0])
-    return impulses._replace(normal=new[0], tangent=new[1], approach=approach), left, right
-
-
-def bounce(
-    rows: Rows, threshold: float, impulses: Impulses, left: jax.Array, right: jax.Array
-) -> tuple[Impulses, jax.Array, jax.Array]:
-    """Give the pairs that met faster than `threshold` (m/s) their speed of separation, once per tick.
-
-    Velocities lie half a sub-step ahead of positions, hence the two halves of `pull`: without them a ball that keeps
-    all its energy would lose two per cent of its height at each bounce.
-    """
-    met = (rows.restitution > 0.0) & (impulses.approach < -threshold) & (impulses.total > 0.0)
-    mass = jnp.where(met, rows.mass[0], 0.0)
-    approach = jnp.where(met, impulses.approach + rows.pull, 0.0)
-    speed = relative_motion(rows.jacobian, left, right)[0] + rows.restitution * approach + rows.pull
-    wanted = impulses.normal - mass * speed
-    first = jnp.maximum(wanted[0], 0.0)
-    delta = first - impulses.normal[0]
-    second = jnp.maximum(wanted[1] - mass[1] * rows.coupling[0] * delta, 0.0)
-    normal = jnp.stack([first, second])
-    delta = normal - impulses.normal
-    left, right = apply(rows, jnp.stack([delta, jnp.zeros_like(delta)]), left, right)
-    return impulses._replace(normal=normal, total=impulses.total + delta), left, right
+    given = new - jnp.stack([impulses.normal - thrown, impulses.tangent])
+    left, right = apply(rows, given, left, right)
+    return Impulses(new[0], new[1], impulses.total + thrown), left, right

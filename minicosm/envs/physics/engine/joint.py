@@ -78,6 +78,7 @@ class Stage(NamedTuple):
 
     bias: Softness  # with which errors of position are driven out; (0, 1, 0) mends velocities alone
     rate: float  # 1/s: sub-steps per second
+    pull_speed: float  # m/s, rad/s: greatest at which errors are driven out
     fence: Fence
 
 
@@ -95,7 +96,7 @@ def solve(pin: Pin, hang: Hang, impulse: jax.Array, velocity: jax.Array, stage: 
     limits = []
     for row, sign, room in ((LOWER, 1.0, hang.angle - pin.lower), (UPPER, -1.0, pin.upper - hang.angle)):
         is_open = room > 0.0
-        push = jnp.where(is_open, room * stage.rate, mass_scale * rate * room)
+        push = jnp.where(is_open, room * stage.rate, mass_scale * jnp.maximum(rate * room, -stage.pull_speed))
         gain = jnp.where(is_open, 1.0, mass_scale)
         keep = jnp.where(is_open, 1.0, 1.0 - impulse_scale)
         wanted = keep * impulse[row] - pin.torsion * (gain * sign * spin + push)
@@ -106,7 +107,8 @@ def solve(pin: Pin, hang: Hang, impulse: jax.Array, velocity: jax.Array, stage: 
     turning = total(ways * (angular - impulse[SPRING:]), 0)
     turned = velocity[:, 2] + jnp.array([-1.0, 1.0], velocity.dtype)[:, None] * pin.inverse[:, 2] * turning
     arms = hang.jacobian[:, 2, :2]  # [2 (a, b), 2 (-y, x), B]
-    slide = velocity[1, :2] + turned[1] * arms[1] - velocity[0, :2] - turned[0] * arms[0] + rate * hang.gap
+    slide = velocity[1, :2] + turned[1] * arms[1] - velocity[0, :2] - turned[0] * arms[0]
+    slide += jnp.clip(rate * hang.gap, -stage.pull_speed, stage.pull_speed)
     linear = stage.fence(-mass_scale * total(hang.mass * slide, 1) - impulse_scale * impulse[:2])
     velocity = apply(pin, hang, jnp.concatenate([linear, turning[None]]), velocity)
     return jnp.concatenate([impulse[:2] + linear, angular]), velocity

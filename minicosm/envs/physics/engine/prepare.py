@@ -20,7 +20,7 @@ from minicosm.envs.physics.engine.collide import (
     with_normals,
 )
 from minicosm.envs.physics.engine.config import EngineConfig
-from minicosm.envs.physics.engine.contact import Impulses, Rows, couplings, relative_motion
+from minicosm.envs.physics.engine.contact import Impulses, Rows, couplings
 from minicosm.envs.physics.engine.fuse import greatest, least, total
 from minicosm.envs.physics.engine.joint import Pin
 from minicosm.envs.physics.engine.scene import Controls, Scene, State
@@ -121,14 +121,13 @@ def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: En
         coupling=couplings(jacobian, inverse),
         separation=found.separation,
         slip=warm[:, :, 2],
-        friction=jnp.sqrt(scene.friction[left] * scene.friction[right]),
+        friction=_root(scene.friction[left] * scene.friction[right]),
         restitution=jnp.maximum(scene.restitution[left], scene.restitution[right]),
         pull=0.5 * config.substep * (found.normal_x * pull[0] + found.normal_y * pull[1]),
         is_static=(inverse[0, 0] == 0.0) | (inverse[1, 0] == 0.0),
     )
-    velocity = jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity])
-    approach = relative_motion(jacobian, velocity[:, left], velocity[:, right])[0]
-    return rows, Impulses(warm[:, :, 0], warm[:, :, 1], jnp.zeros_like(approach), approach)
+    normal = warm[:, :, 0]
+    return rows, Impulses(normal, warm[:, :, 1], jnp.zeros_like(normal))
 
 
 def _margins(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> jax.Array:
@@ -136,11 +135,16 @@ def _margins(scene: Scene, state: State, acceleration: jax.Array, config: Engine
     size = scene.size
     reach = jnp.concatenate([jnp.sqrt(greatest(total(scene.vertices**2, 2), 1)), scene.radius])
     pull_x, pull_y, _ = acceleration
-    speed = jnp.hypot(state.velocity[:, 0], state.velocity[:, 1]) + config.dt * jnp.hypot(pull_x, pull_y)
+    speed = _root(state.velocity[:, 0] ** 2 + state.velocity[:, 1] ** 2) + config.dt * _root(pull_x**2 + pull_y**2)
     ahead = config.dt * (speed + jnp.abs(state.angular_velocity) * reach)
     a, b = pairs(size).T
     is_wall = jnp.asarray(a < size.num_walls)[:, None]
     return config.margin + jnp.where(is_wall, ahead[b], 0.0)
+
+
+def _root(squared: jax.Array) -> jax.Array:
+    """The square root, with derivative 0 at 0."""
+    return jnp.where(squared > 0.0, jnp.sqrt(jnp.where(squared > 0.0, squared, 1.0)), 0.0)
 
 
 class Pins(NamedTuple):

@@ -58,7 +58,8 @@ class Prepared(NamedTuple):
     walls: Rows  # f32[walls, ..., seats, B]
     pins: Pins
     push: jax.Array  # f32[3, seats, B]: velocity that gravity and thrusters add in a sub-step
-    fence: Fence
+    size: Size
+    contact_stage: contact.Stage
 
 
 def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -> State:
@@ -68,36 +69,44 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -
     rows, impulses = contact_rows(scene, state, acceleration, config)
     (free, walls), (free_impulses, wall_impulses) = by_round(rows, size), by_round(impulses, size)
     pins = joint_pins(scene, state, controls, config, num_seats(size))
-    prepared = Prepared(free, walls, pins, config.substep * _seated(acceleration, size), fence(scene.gravity[0, 0]))
+    prepared = Prepared(
+        free,
+        walls,
+        pins,
+        config.substep * _seated(acceleration, size),
+        size,
+        contact.Stage(springs(config)[0], fence(scene.gravity[0, 0])),
+    )
     warm = Warm(free_impulses, wall_impulses, pins.impulses)
     velocity = _seated(jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity]), size)
     motion = Motion(velocity, jnp.zeros_like(velocity), jnp.zeros_like(velocity[:2]).at[0].set(1.0))
 
     def substep(carry: tuple[Motion, Warm], _: None) -> tuple[tuple[Motion, Warm], None]:
-        return _substep(prepared, *carry, size, config), None
+        return _substep(prepared, *carry, config), None
 
     (motion, warm), _ = jax.lax.scan(substep, (motion, warm), None, length=config.num_substeps)
-    velocity, warm = _bounced(prepared, motion.velocity, warm, config)
-    return _after(scene, state, prepared, motion._replace(velocity=_clamped(velocity, config)), warm)
+    return _after(scene, state, prepared, motion._replace(velocity=_clamped(motion.velocity, config)), warm)
 
 
-def _substep(prepared: Prepared, motion: Motion, warm: Warm, size: Size, config: EngineConfig) -> tuple[Motion, Warm]:
-    contact_springs, joint_spring = springs(config)
-    pins, rate = prepared.pins, 1.0 / config.substep
+def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfig) -> tuple[Motion, Warm]:
+    _, joint_spring = springs(config)
+    pins, rate, once = prepared.pins, 1.0 / config.substep, prepared.contact_stage.fence
     hangs = _hangs(pins, motion)
     velocity = _clamped(motion.velocity + prepared.push, config)
-    velocity = _warm_started_joints(pins, hangs, warm.joints, velocity, prepared.fence)
+    velocity = _warm_started_joints(pins, hangs, warm.joints, velocity, once)
     velocity = _warm_started_contacts(prepared, warm, velocity)
-    joints, velocity = _solved_joints(pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, prepared.fence))
+    joints, velocity = _solved_joints(
+        pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, config.max_pull_speed, once)
+    )
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, lambda r, m: contact.biased(r, m, contact_springs))
-    motion = _advanced(motion, config.substep)
-    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, prepared.fence)
+    motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=True)
+    motion = _advanced(motion._replace(velocity=_clamped(motion.velocity, config)), config.substep)
+    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, once)
     joints, velocity = warm.joints, motion.velocity
     for _ in range(config.num_joint_sweeps):
         joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
-    motion, warm = _solved_contacts(prepared, motion, warm, size, lambda r, m: contact.relaxed(r, m, contact_springs))
+    motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=False)
     free, walls = (i._replace(total=i.total + i.normal) for i in (warm.free, warm.walls))
     return motion, warm._replace(free=free, walls=walls)
 
@@ -110,6 +119,7 @@ def springs(config: EngineConfig) -> tuple[Springs, Softness]:
         static_contact=softness(2.0 * config.contact_stiffness / step, config.contact_damping, step),
         friction=softness(config.friction_stiffness / step, config.contact_damping, step),
         push_speed=config.max_push_speed,
+        threshold=config.restitution_threshold,
         rate=1.0 / step,
     )
     return contacts, softness(config.joint_stiffness / step, config.joint_damping, step)
@@ -176,17 +186,17 @@ def _solved_contacts(
     prepared: Prepared,
     motion: Motion,
     warm: Warm,
-    size: Size,
-    plan_of: Callable[[Rows, jax.Array], Solve],
+    mends_positions: bool,
 ) -> tuple[Motion, Warm]:
-    table = rounds(size)
+    table, stage = rounds(prepared.size), prepared.contact_stage._replace(throws=mends_positions)
+    plan_of = contact.biased if mends_positions else contact.relaxed
     moved_left, moved_right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
 
     def planned(rows: Rows, left: jax.Array, right: jax.Array) -> Solve:
-        return plan_of(rows, contact.relative_motion(rows.jacobian, left, right))
+        return plan_of(rows, contact.relative_motion(rows.jacobian, left, right), stage.springs)
 
     def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses) -> Solved:
-        return contact.solve(rows, plan, old, (left, right), prepared.fence)
+        return contact.solve(rows, plan, old, (left, right), stage)
 
     plan = jax.vmap(planned)(prepared.free, moved_left, moved_right)
     free, velocity = _over_rounds(solve, motion.velocity, prepared.free, plan, warm.free)
@@ -202,15 +212,6 @@ def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: jax.Array) 
     _, velocity = _over_rounds(push, velocity, prepared.free, warm.free)
     _, velocity = _over_walls(push, velocity, prepared.walls, warm.walls)
     return velocity
-
-
-def _bounced(prepared: Prepared, velocity: jax.Array, warm: Warm, config: EngineConfig) -> tuple[jax.Array, Warm]:
-    def bounce(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses) -> Solved:
-        return contact.bounce(rows, config.restitution_threshold, old, left, right)
-
-    free, velocity = _over_rounds(bounce, velocity, prepared.free, warm.free)
-    walls, velocity = _over_walls(bounce, velocity, prepared.walls, warm.walls)
-    return velocity, warm._replace(free=free, walls=walls)
 
 
 # Joints: one after the other.

@@ -87,6 +87,7 @@ def _into_circles(
     length_squared = jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12)
     outside = x**2 + y**2 - reach**2
     discriminant = along**2 - length_squared * outside
-    enter = (-along - jnp.sqrt(jnp.maximum(discriminant, 0.0))) / length_squared
+    root = jnp.sqrt(jnp.where(discriminant > 0.0, discriminant, 1.0))  # read only where it is real
+    enter = (-along - root) / length_squared
     hits = (outside > 0.0) & (along < 0.0) & (discriminant > 0.0) & (enter < 1.0)
     return jnp.where(hits, enter, 1.0)

@@ -56,6 +56,7 @@ def _accelerated(size: Size, config: EngineConfig) -> Tick:
         springs.friction,
         joint,
         config.max_push_speed,
+        config.max_pull_speed,
         config.restitution_threshold,
         config.margin,
         config.max_speed,
@@ -79,10 +80,11 @@ def _accelerated(size: Size, config: EngineConfig) -> Tick:
 def _batched(config: EngineConfig) -> Tick:
     """A function of (scene, state, controls) led by a batch axis, which gathers further batch axes into that one."""
 
-    @jax.custom_batching.custom_vmap
-    def ticks(scene: Scene, state: State, controls: Controls) -> State:
+    def plain(scene: Scene, state: State, controls: Controls) -> State:
         after: State = _first(reference.tick(_last(scene), _last(state), _last(controls), config))
         return after
+
+    ticks = jax.custom_batching.custom_vmap(plain)
 
     @ticks.def_vmap
     def more_scenes(axis_size: int, is_batched: Any, *arguments: Any) -> tuple[Any, Any]:
@@ -95,7 +97,13 @@ def _batched(config: EngineConfig) -> Tick:
         out = jax.tree.map(lambda x: x.reshape(axis_size, x.shape[0] // axis_size, *x.shape[1:]), out)
         return out, jax.tree.map(lambda _: True, out)
 
-    return ticks
+    differentiable = jax.custom_jvp(ticks)
+
+    @differentiable.defjvp
+    def differentiate(primals: Any, tangents: Any) -> Any:
+        return jax.jvp(plain, primals, tangents)  # custom_vmap has no derivative in reverse
+
+    return differentiable
 
 
 def _last(tree: Any) -> Any:
