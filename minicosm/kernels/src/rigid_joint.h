@@ -139,9 +139,16 @@ MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, Join
   sides.b.turn = sides.b.turn + j[kInertiaB] * (j[kArmBX] * y - j[kArmBY] * x + turning);
 }
 
+// Whether the joint holds anything that can move, in any of the worlds.
+template <int W>
+MINICOSM_FN bool is_held(const Array<W> j) {
+  return any_of((j[kMassA] + j[kMassB] > 0.0f) | (j[kInertiaA] + j[kInertiaB] > 0.0f));
+}
+
 template <int W>
 MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   const Array<W> j = world.joints.at(joint * kJointFields), old = j.at(kJointImpulse);
+  if (!is_held<W>(j)) return;
   JointSides<W> sides = read_joint_sides<W>(b, world, joint);
   push_joint<W>(j, old[0], old[1], old[2] + old[3] + old[4] - old[5], sides);
   write_joint_sides<W>(world, sides);
@@ -151,6 +158,7 @@ MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& wo
 template <int W>
 MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
   const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
+  if (!is_held<W>(j)) return;
   JointSides<W> sides = read_joint_sides<W>(b, world, joint);
   const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
   const V<W> coupling = inertia_a + inertia_b, zero = splat<W>(0.0f);
