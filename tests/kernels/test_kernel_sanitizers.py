@@ -12,7 +12,8 @@ from minicosm import kernels
 HERE = pathlib.Path(__file__).parent
 HEADERS = HERE.parent.parent / "minicosm" / "kernels" / "src"
 PROGRAMS = sorted(path.stem for path in HERE.glob("fuzz_*.cc"))
-KERNEL_FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fwrapv", "-Wno-psabi"]
+KERNEL_FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"]  # those of setup.py
+KERNEL_FLAGS += ["-fno-tree-slp-vectorize", "-Wno-psabi"]
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 SETS = {
     "avx2": ["-mavx2"],
@@ -46,10 +47,11 @@ def test_kernels_run_clean_under_sanitizers(program, tmp_path):
     compile_and_run(program, SANITIZERS, tmp_path)
 
 
+@pytest.mark.parametrize("program", ["fuzz_simd", "fuzz_rigid"])
 @pytest.mark.parametrize("name", SETS)
-def test_vectors_are_right_at_every_instruction_set(name, tmp_path):
+def test_vectors_are_right_at_every_instruction_set(name, program, tmp_path):
     if platform.machine() != "x86_64" or not kernels.available():
         pytest.skip("no native kernels to ask what this processor has")
     if name not in kernels.instruction_sets():
         pytest.skip(f"this processor has no {name}")
-    compile_and_run("fuzz_simd", ["-O2", *SETS[name]], tmp_path)
+    compile_and_run(program, ["-O2", *SETS[name]], tmp_path)
