@@ -106,8 +106,8 @@ MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
   }
 }
 
-// One pass over one contact: see contact.py for what each does.
-template <int W, bool kWall, Pass kPass>
+// One pass over one contact of one or two points: see contact.py for what each does.
+template <int W, bool kWall, int kPoints, Pass kPass>
 MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, int index) {
   const RigidSettings& s = b.settings;
   const Array<W> c = world.contacts.at(index * kContactFields);
@@ -117,7 +117,7 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
   const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
 
   if constexpr (kPass == Pass::kWarmStart) {
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
       sides.push(p[kImpulse], nx, ny, p[kArmLeft], p[kArmRight]);
       sides.push(p[kImpulseAcross], ny, -nx, p[kAcrossLeft], p[kAcrossRight]);
@@ -137,14 +137,14 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
     if constexpr (kPass == Pass::kBiased) {
       if (any_of(c[kRestitution] > 0.0f)) throw_back<W, kWall>(s, c, moved, sides);
     }
-    V<W> speed[2];  // before either point is solved
+    V<W> speed[kPoints];  // before either point is solved
     if constexpr (kPass == Pass::kRelaxed) {
-      for (int k = 0; k < 2; k++) {
+      for (int k = 0; k < kPoints; k++) {
         const Array<W> p = c.at(kFirstPoint + k * kPointFields);
         speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
       }
     }
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
       const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], mass = p[kMass], old = p[kImpulse];
       const V<W> velocity = sides.along(nx, ny, arm_left, arm_right);
@@ -169,7 +169,7 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
       sides.push(impulse - old, nx, ny, arm_left, arm_right);
     }
     const V<W> friction = c[kFriction];
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
       const V<W> arm_left = p[kAcrossLeft], arm_right = p[kAcrossRight], mass = p[kMassAcross], old = p[kImpulseAcross];
       const V<W> velocity = sides.along(ny, -nx, arm_left, arm_right);
@@ -194,10 +194,12 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
 template <int W, Pass kPass>
 MINICOSM_PART void solve_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
   for (int i = 0; i < world.num_contacts; i++) {
-    if (b.left[world.pair[i]] < b.num_walls) {
-      solve_contact<W, true, kPass>(b, world, i);
+    const int left = b.left[world.pair[i]], right = b.right[world.pair[i]];
+    const bool is_round = left >= b.num_polygons || right >= b.num_polygons;  // a circle touches at one point
+    if (left < b.num_walls) {
+      is_round ? solve_contact<W, true, 1, kPass>(b, world, i) : solve_contact<W, true, 2, kPass>(b, world, i);
     } else {
-      solve_contact<W, false, kPass>(b, world, i);
+      is_round ? solve_contact<W, false, 1, kPass>(b, world, i) : solve_contact<W, false, 2, kPass>(b, world, i);
     }
   }
 }
