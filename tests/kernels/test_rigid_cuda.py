@@ -47,13 +47,27 @@ def run(command):
     return done.stdout + done.stderr
 
 
+def module(path):
+    """A module that is not of the package, by its file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    found = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, found)
+    spec.loader.exec_module(found)
+    return found
+
+
 @functools.cache
 def benchmark_scenes(size):
     """The benchmark's random levels of Kinetix: scenes, states and controls."""
-    spec = importlib.util.spec_from_file_location("engine_worker", ROOT / "benchmarks" / "engine_worker.py")
-    worker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(worker)
+    worker = module(ROOT / "benchmarks" / "engine_worker.py")
     return worker.minicosm_scenes(worker.load_scenes(size), size)
+
+
+def random_scenes(size, count):
+    """Random worlds, shapes on top of each other."""
+    random_worlds = module(ROOT / "tests" / "envs" / "physics" / "engine" / "random_worlds.py")
+    draw = jax.jit(jax.vmap(lambda key: random_worlds.draw(key, size, random_worlds.Kind())))
+    return draw(jax.random.split(jax.random.key(7), count))
 
 
 def worlds(size, first, count):
@@ -127,9 +141,13 @@ def on_grid(grid, monkeypatch):
     return grid
 
 
-@pytest.mark.parametrize(("size", "count"), [("s", 167), ("l", 70)])
+CROWD = Size(num_polygons=14, num_circles=20, num_joints=3, num_thrusters=2)  # too many shapes for shared memory
+
+
+@pytest.mark.parametrize(("size", "count"), [("s", 167), ("l", 70), (CROWD, 35)], ids=["s", "l", "crowd"])
 def test_a_grid_of_threads_gives_what_the_cpu_gives_bit_for_bit(size, count, grid, monkeypatch):
-    arguments = worlds(size, 11, count)  # blocks of 32, two at a time, the last one not full
+    # blocks of 32, two at a time, the last one not full
+    arguments = worlds(size, 11, count) if isinstance(size, str) else random_scenes(size, count)
     expected = rollout(arguments, 8)
     launches, clears = grid.fake.fake_launches(), grid.fake.fake_clears()
     monkeypatch.setattr(rigid, "tick", functools.partial(rigid.tick, target="rigid_grid_tick"))
