@@ -68,7 +68,14 @@ MINICOSM_FN void write_sides(const RigidBatch& b, const RigidWorld<W>& world, in
 
 enum class Pass { kWarmStart, kBiased, kRelaxed };
 
-// Throws back what is about to touch faster than the threshold: see contact.bounces.
+// Whether a point comes fast at its partner, and neither rests on it nor has met it: see contact.may_bounce.
+template <int W>
+MINICOSM_FN M<W> may_bounce(const RigidSettings& s, V<W> restitution, Array<W> point, V<W> speed) {
+  const M<W> is_new = (point[kImpulse] <= 0.0f) & (point[kTotal] <= 0.0f);
+  return (restitution > 0.0f) & is_new & (speed < -s.restitution_threshold);
+}
+
+// Throws back what may bounce and is about to touch: see contact.bounces.
 template <int W, bool kWall>
 MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, kWall>& moved, Sides<W, kWall>& sides) {
   const V<W> nx = c[kNormalX], ny = c[kNormalY], pull = c[kPull], restitution = c[kRestitution];
@@ -79,8 +86,7 @@ MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
     const Array<W> p = c.at(kFirstPoint + k * kPointFields);
     const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
     const V<W> separation = p[kSeparation] + moved.along(nx, ny, p[kArmLeft], p[kArmRight]);
-    meets[k] = (restitution > 0.0f) & (p[kMass] > 0.0f) & (speed < -s.restitution_threshold) &
-               (speed + separation * s.rate < 0.0f);
+    meets[k] = may_bounce<W>(s, restitution, p, speed) & (p[kMass] > 0.0f) & (speed + separation * s.rate < 0.0f);
     const V<W> fall = 4.0f * pull * separation * s.rate;
     const V<W> squared = restitution * restitution * ((speed - pull) * (speed - pull) - fall) + fall;
     const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
@@ -157,7 +163,7 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
         wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
       } else {
         // What is fast will bounce in the next sub-step, and is left alone until then.
-        const M<W> will_bounce = (c[kRestitution] > 0.0f) & (speed[k] < -s.restitution_threshold);
+        const M<W> will_bounce = may_bounce<W>(s, c[kRestitution], p, speed[k]);
         const V<W> gain = select(will_bounce, zero, mass);
         wanted = old - gain * velocity - gain * (max(separation, zero) * s.rate);
       }

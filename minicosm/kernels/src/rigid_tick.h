@@ -106,16 +106,28 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
   const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
   V<W> enter = zero, leave = splat<W>(kFar);
   M<W> is_outside = zero > one;
-  for (int k = 0; k < b.num_vertices; k++) {
-    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
-    const M<W> is_edge = (nx != 0.0f) | (ny != 0.0f);
-    const V<W> above = nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core;
+  const auto cut = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
     const V<W> rate = nx * dx + ny * dy;
     const V<W> fraction = abs(above) / max(abs(rate), splat<W>(kTiny));
-    const M<W> is_above = is_edge & (above > 0.0f);
+    const M<W> is_above = is_plane & (above > 0.0f);
     enter = max(enter, select(is_above, select(rate < 0.0f, fraction, splat<W>(kFar)), zero));
-    leave = min(leave, select(is_edge & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
+    leave = min(leave, select(is_plane & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
     is_outside = is_outside | is_above;
+  };
+  const V<W> centre_x = world.position[2 * shape], centre_y = world.position[2 * shape + 1];
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
+    cut(nx, ny, nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core, (nx != 0.0f) | (ny != 0.0f));
+    // Across the corner too: the edges alone would meet far ahead of a sharp one.
+    const V<W> out_x = corners[4 * k] - centre_x, out_y = corners[4 * k + 1] - centre_y;
+    const V<W> squared = out_x * out_x + out_y * out_y;
+    const V<W> length = sqrt(max(squared, splat<W>(kTiny)));
+    const V<W> ux = out_x / length, uy = out_y / length;
+    V<W> extent = zero;
+    for (int j = 0; j < b.num_vertices; j++) {
+      extent = max(extent, ux * (corners[4 * j] - centre_x) + uy * (corners[4 * j + 1] - centre_y));
+    }
+    cut(ux, uy, ux * (x - centre_x) + uy * (y - centre_y) - extent - core, squared > kTiny);
   }
   return select(is_outside & (enter < leave + kTiny) & (enter < 1.0f), enter, one);
 }

@@ -131,8 +131,18 @@ def apply(rows: Rows, impulse: jax.Array, left: jax.Array, right: jax.Array) -> 
     return left - change[0], right + change[1]
 
 
-def bounces(rows: Rows, separation: jax.Array, speed: jax.Array, springs: Springs) -> jax.Array:
-    """Impulses f32[2 (point), n, B], N s, that throw back what is about to touch faster than the threshold.
+def may_bounce(rows: Rows, impulses: Impulses, speed: jax.Array, springs: Springs) -> jax.Array:
+    """bool[2 (point), n, B]: what comes fast at a normal `speed` (m/s) and neither rests on its partner nor has met it.
+
+    A light shape between a heavy one and a wall would otherwise be thrown to and fro in every sub-step, which never
+    lets the impulse grow that it takes to stop the heavy one: it would be pressed through the wall.
+    """
+    is_new = (impulses.normal <= 0.0) & (impulses.total <= 0.0)
+    return (rows.restitution > 0.0) & is_new & (speed < -springs.threshold)
+
+
+def bounces(rows: Rows, separation: jax.Array, speed: jax.Array, may: jax.Array, springs: Springs) -> jax.Array:
+    """Impulses f32[2 (point), n, B], N s, that throw back what `may` bounce and is about to touch.
 
     `separation` and the normal `speed` are f32[2 (point), n, B]. Each pair is a collision by itself, so that with a
     restitution of 1 energy is kept whatever a blow is passed on through. A shape bounces where it is, a little above
@@ -141,8 +151,7 @@ def bounces(rows: Rows, separation: jax.Array, speed: jax.Array, springs: Spring
     meet at once are thrown back as one, so that a box that lands flat stays flat.
     """
     pull, restitution = rows.pull, rows.restitution
-    meets = (restitution > 0.0) & (rows.mass[0] > 0.0)
-    meets &= (speed < -springs.threshold) & (speed + separation * springs.rate < 0.0)
+    meets = may & (rows.mass[0] > 0.0) & (speed + separation * springs.rate < 0.0)
     fall = (
         4.0 * pull * separation * springs.rate
     )  # what falling on to the surface would add to the speed squared, negated
@@ -177,8 +186,9 @@ def solve(
     fence, c = stage.fence, rows.coupling
     velocity = fence(relative_motion(rows.jacobian, left, right))
     gain, push, thrown = plan.gain, plan.push, jnp.zeros_like(plan.push)
+    may = may_bounce(rows, impulses, velocity[0], stage.springs)
     if stage.throws:
-        thrown = fence(bounces(rows, plan.separation, velocity[0], stage.springs))
+        thrown = fence(bounces(rows, plan.separation, velocity[0], may, stage.springs))
         own = thrown / jnp.where(rows.mass[0] > 0.0, rows.mass[0], 1.0)
         change = [
             own[0] + c[0] * thrown[1],
@@ -188,8 +198,7 @@ def solve(
         ]
         velocity += jnp.stack(change).reshape(velocity.shape)
     else:
-        will_bounce = (rows.restitution > 0.0) & (velocity[0] < -stage.springs.threshold)
-        gain, push = jnp.where(will_bounce, 0.0, gain), jnp.where(will_bounce, 0.0, push)
+        gain, push = jnp.where(may, 0.0, gain), jnp.where(may, 0.0, push)
     wanted = fence(plan.keep * impulses.normal - gain * velocity[0] - push)
     wanted_tangent = plan.tangent_keep * impulses.tangent - plan.tangent_gain * velocity[1] - plan.tangent_push
     wanted_tangent = fence(wanted_tangent)

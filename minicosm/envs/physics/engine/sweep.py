@@ -7,10 +7,12 @@ batch-last.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
-from minicosm.envs.physics.engine.collide import FAR, Polygons
+from minicosm.envs.physics.engine.collide import FAR
 from minicosm.envs.physics.engine.fuse import greatest, least
 from minicosm.envs.physics.engine.prepare import world_polygons
 from minicosm.envs.physics.engine.scene import Scene, State
@@ -40,7 +42,7 @@ def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     start = (state.position[free, 0], state.position[free, 1])
     reached = jnp.concatenate(
         [
-            _into_polygons(world_polygons(scene, state), start, path, core),
+            _into_polygons(_outlines(scene, state), start, path, core),
             _into_circles(scene, state, start, path, core),
         ]
     )
@@ -57,18 +59,48 @@ def _meets(scene: Scene) -> jax.Array:
     return jnp.concatenate([scene.collides, nobody])[index]
 
 
+class Planes(NamedTuple):
+    """Half-planes round each polygon, f32[2 V, P, B]: where normal . (x, y) is at most the extent."""
+
+    normal_x: jax.Array
+    normal_y: jax.Array
+    extent: jax.Array  # m
+    is_plane: jax.Array  # bool[2 V, P, B]
+
+
+def _outlines(scene: Scene, state: State) -> Planes:
+    """Of the edges, and across each corner: with a core round them, edges alone would meet far ahead of a sharp one."""
+    polygons = world_polygons(scene, state)
+    at = state.position[: scene.size.num_polygons]
+    out_x, out_y = polygons.x - at[:, 0], polygons.y - at[:, 1]
+    squared = out_x**2 + out_y**2
+    length = jnp.sqrt(jnp.maximum(squared, 1e-12))
+    across_x, across_y = out_x / length, out_y / length
+    extent = greatest(across_x[:, None] * out_x + across_y[:, None] * out_y, 1)
+    return Planes(
+        jnp.concatenate([polygons.normal_x, across_x]),
+        jnp.concatenate([polygons.normal_y, across_y]),
+        jnp.concatenate(
+            [
+                polygons.normal_x * polygons.x + polygons.normal_y * polygons.y,
+                extent + across_x * at[:, 0] + across_y * at[:, 1],
+            ]
+        ),
+        jnp.concatenate([polygons.is_edge, squared > 1e-12]),
+    )
+
+
 def _into_polygons(
-    polygons: Polygons, start: tuple[jax.Array, jax.Array], path: tuple[jax.Array, jax.Array], core: jax.Array
+    planes: Planes, start: tuple[jax.Array, jax.Array], path: tuple[jax.Array, jax.Array], core: jax.Array
 ) -> jax.Array:
     """f32[P, F, B]: the fraction of each path at which a core touches each polygon; 1 where it does not."""
-    nx, ny, x, y = (f[:, :, None] for f in (polygons.normal_x, polygons.normal_y, polygons.x, polygons.y))
-    above = nx * (start[0] - x) + ny * (start[1] - y) - core  # [V, P, F, B]
+    nx, ny, extent, is_plane = (f[:, :, None] for f in planes)
+    above = nx * start[0] + ny * start[1] - extent - core  # [2 V, P, F, B]
     rate = nx * path[0] + ny * path[1]
-    is_edge = polygons.is_edge[:, :, None]
     fraction = jnp.abs(above) / jnp.maximum(jnp.abs(rate), 1e-12)
-    enter = greatest(jnp.where(is_edge & (above > 0.0), jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
-    leave = least(jnp.where(is_edge & (above <= 0.0) & (rate > 0.0), fraction, FAR), 0)
-    is_outside = greatest(is_edge & (above > 0.0), 0)
+    enter = greatest(jnp.where(is_plane & (above > 0.0), jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
+    leave = least(jnp.where(is_plane & (above <= 0.0) & (rate > 0.0), fraction, FAR), 0)
+    is_outside = greatest(is_plane & (above > 0.0), 0)
     return jnp.where(is_outside & (enter <= leave) & (enter < 1.0), enter, 1.0)
 
 

@@ -179,8 +179,9 @@ def test_slope_slips_a_degree_above_its_friction(paths, friction):
 def rebound(path, height):
     """How high the shape of a `drop` came after its first landing, over how high it was dropped from."""
     y = path.position[:, 0, 1] - 0.25
-    landed = int(np.argmax(y < 0.05))
-    rising = landed + int(np.argmax(np.diff(y[landed:]) > 1e-3))
+    if not (np.diff(y) > 1e-3).any():
+        return 0.0
+    rising = int(np.argmax(np.diff(y) > 1e-3))
     return y[rising : rising + int(np.argmax(np.diff(y[rising:]) < 0)) + 1].max() / height
 
 
