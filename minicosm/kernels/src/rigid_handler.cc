@@ -14,7 +14,7 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-constexpr int64_t kWorldsPerBlock = 64;
+constexpr int64_t kPairsPerBlock = 480;  // of the order of 15 us
 constexpr int64_t kAlignment = 64;
 
 // Memory of one thread for as long as it lives: no call allocates once it has grown.
@@ -43,7 +43,9 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
   const Kernels& set = kernels();
   const int64_t floats = set.width * rigid_scratch(b);
   std::atomic<bool> enough{true};
-  parallel_for(pool, worlds, kWorldsPerBlock, [&](int64_t first, int64_t last) {
+  const int64_t vectors = kPairsPerBlock / set.width / std::max(1, b.num_pairs);
+  const int64_t block = set.width * std::max<int64_t>(1, vectors);
+  parallel_for(pool, worlds, block, [&](int64_t first, int64_t last) {
     float* const scratch = scratch_of_thread(floats);
     if (scratch) set.rigid_tick(b, scratch, first, last);
     else enough = false;

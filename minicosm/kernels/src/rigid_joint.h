@@ -139,6 +139,8 @@ MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, Join
   sides.b.turn = sides.b.turn + j[kInertiaB] * (j[kArmBX] * y - j[kArmBY] * x + turning);
 }
 
+constexpr float kJointBound = 1e3f;  // times what stops the lighter shape: contradicting joints stay finite
+
 // Whether the joint holds anything that can move, in any of the worlds.
 template <int W>
 MINICOSM_FN bool is_held(const Array<W> j) {
@@ -170,8 +172,8 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   spin = spin + coupling * change;
   turning = turning + change;
 
-  const V<W> most = j[kMotorImpulse];
-  const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most), most);
+  const V<W> most_torque = j[kMotorImpulse];
+  const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most_torque), most_torque);
   change = motor - impulse[3];
   impulse[3] = motor;
   spin = spin + coupling * change;
@@ -206,9 +208,11 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   const V<W> inverse = select(is_held, bias.mass_scale / select(is_held, determinant, splat<W>(1.0f)), zero);
   const V<W> x = -inverse * (k_yy * slide_x - k_xy * slide_y) - bias.impulse_scale * impulse[0];
   const V<W> y = -inverse * (k_xx * slide_y - k_xy * slide_x) - bias.impulse_scale * impulse[1];
-  impulse[0] = impulse[0] + x;
-  impulse[1] = impulse[1] + y;
-  push_joint<W>(j, x, y, zero, sides);
+  const V<W> most = kJointBound * b.settings.max_speed / select(mass > 0.0f, mass, splat<W>(1.0f));
+  const V<W> new_x = min(max(impulse[0] + x, -most), most), new_y = min(max(impulse[1] + y, -most), most);
+  push_joint<W>(j, new_x - impulse[0], new_y - impulse[1], zero, sides);
+  impulse[0] = new_x;
+  impulse[1] = new_y;
   write_joint_sides<W>(world, sides);
 }
 

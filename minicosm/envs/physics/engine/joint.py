@@ -15,6 +15,7 @@ from minicosm.envs.physics.engine.fuse import Fence, total
 from minicosm.envs.physics.engine.soft import Softness
 
 X, Y, SPRING, MOTOR, LOWER, UPPER = range(6)  # rows of `State.joint_impulses`
+BOUND = 1e3  # so many times what stops the lighter shape: joints that contradict each other stay finite
 TURNS = (1.0, 1.0, 1.0, -1.0)  # which way a unit impulse of spring, motor, lower and upper limit turns b
 
 
@@ -79,6 +80,7 @@ class Stage(NamedTuple):
     bias: Softness  # with which errors of position are driven out; (0, 1, 0) mends velocities alone
     rate: float  # 1/s: sub-steps per second
     pull_speed: float  # m/s, rad/s: greatest at which errors are driven out
+    max_speed: float  # m/s: a joint's impulse is bounded by what reverses shapes that fast, some times over
     fence: Fence
 
 
@@ -109,6 +111,9 @@ def solve(pin: Pin, hang: Hang, impulse: jax.Array, velocity: jax.Array, stage: 
     arms = hang.jacobian[:, 2, :2]  # [2 (a, b), 2 (-y, x), B]
     slide = velocity[1, :2] + turned[1] * arms[1] - velocity[0, :2] - turned[0] * arms[0]
     slide += jnp.clip(rate * hang.gap, -stage.pull_speed, stage.pull_speed)
-    linear = stage.fence(-mass_scale * total(hang.mass * slide, 1) - impulse_scale * impulse[:2])
+    wanted = impulse[:2] - mass_scale * total(hang.mass * slide, 1) - impulse_scale * impulse[:2]
+    straight = pin.inverse[0, 0] + pin.inverse[1, 0]
+    most = BOUND * stage.max_speed / jnp.where(straight > 0.0, straight, 1.0)
+    linear = stage.fence(jnp.clip(wanted, -most, most) - impulse[:2])
     velocity = apply(pin, hang, jnp.concatenate([linear, turning[None]]), velocity)
     return jnp.concatenate([impulse[:2] + linear, angular]), velocity

@@ -96,12 +96,12 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     velocity = _warm_started_joints(pins, hangs, warm.joints, velocity, once)
     velocity = _warm_started_contacts(prepared, warm, velocity)
     joints, velocity = _solved_joints(
-        pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, config.max_pull_speed, once)
+        pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, config.max_pull_speed, config.max_speed, once)
     )
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
     motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=True)
     motion = _advanced(motion._replace(velocity=_clamped(motion.velocity, config)), config.substep)
-    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, once)
+    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once)
     joints, velocity = warm.joints, motion.velocity
     for _ in range(config.num_joint_sweeps):
         joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)

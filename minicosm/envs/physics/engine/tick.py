@@ -81,6 +81,8 @@ def _batched(config: EngineConfig) -> Tick:
     """A function of (scene, state, controls) led by a batch axis, which gathers further batch axes into that one."""
 
     def plain(scene: Scene, state: State, controls: Controls) -> State:
+        if not len(state.rotation):  # no scene: the reference reads the first one
+            return state
         after: State = _first(reference.tick(_last(scene), _last(state), _last(controls), config))
         return after
 
@@ -93,8 +95,9 @@ def _batched(config: EngineConfig) -> Tick:
             return full.reshape(full.shape[0] * full.shape[1], *full.shape[2:])
 
         flat = jax.tree.map(lead, tuple(is_batched), arguments)
+        inner = arguments[1].rotation.shape[1 if is_batched[1].rotation else 0]
         out = ticks(*flat)
-        out = jax.tree.map(lambda x: x.reshape(axis_size, x.shape[0] // axis_size, *x.shape[1:]), out)
+        out = jax.tree.map(lambda x: x.reshape(axis_size, inner, *x.shape[1:]), out)
         return out, jax.tree.map(lambda _: True, out)
 
     differentiable = jax.custom_jvp(ticks)
