@@ -68,10 +68,12 @@ MINICOSM_FN void write_sides(const RigidBatch& b, const RigidWorld<W>& world, in
 
 enum class Pass { kWarmStart, kBiased, kRelaxed };
 
+constexpr float kLoad = 0.25f;  // of the blow: what a contact may carry and still pass it on
+
 // Whether a point comes fast at its partner, and neither rests on it nor has met it: see contact.may_bounce.
 template <int W>
 MINICOSM_FN M<W> may_bounce(const RigidSettings& s, V<W> restitution, Array<W> point, V<W> speed) {
-  const M<W> is_new = (point[kImpulse] <= 0.0f) & (point[kTotal] <= 0.0f);
+  const M<W> is_new = point[kImpulse] + point[kTotal] <= kLoad * point[kMass] * -speed;
   return (restitution > 0.0f) & is_new & (speed < -s.restitution_threshold);
 }
 

@@ -131,13 +131,16 @@ def apply(rows: Rows, impulse: jax.Array, left: jax.Array, right: jax.Array) -> 
     return left - change[0], right + change[1]
 
 
+_LOAD = 0.25  # of the blow: what a contact may carry and still pass it on
+
+
 def may_bounce(rows: Rows, impulses: Impulses, speed: jax.Array, springs: Springs) -> jax.Array:
     """bool[2 (point), n, B]: what comes fast at a normal `speed` (m/s) and neither rests on its partner nor has met it.
 
     A light shape between a heavy one and a wall would otherwise be thrown to and fro in every sub-step, which never
     lets the impulse grow that it takes to stop the heavy one: it would be pressed through the wall.
     """
-    is_new = (impulses.normal <= 0.0) & (impulses.total <= 0.0)
+    is_new = impulses.normal + impulses.total <= _LOAD * rows.mass[0] * -speed
     return (rows.restitution > 0.0) & is_new & (speed < -springs.threshold)
 
 

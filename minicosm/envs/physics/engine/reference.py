@@ -101,7 +101,10 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
     motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=True)
     motion = _advanced(motion._replace(velocity=_clamped(motion.velocity, config)), config.substep)
-    hangs, stage = _hangs(pins, motion), Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once)
+    hangs, stage = (
+        _hangs(pins, motion),
+        Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once),
+    )
     joints, velocity = warm.joints, motion.velocity
     for _ in range(config.num_joint_sweeps):
         joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)
