@@ -103,7 +103,7 @@ def test_a_tick_from_anywhere_is_the_same_within_rounding(name):
     ):
         assert np.isfinite(differs).all(), what
         assert np.median(differs) < median, what
-        assert np.mean(differs < rare) > 0.98, what
+        assert np.mean(differs < rare) > 0.97, what
 
 
 @pytest.mark.parametrize("name", SCENES)
