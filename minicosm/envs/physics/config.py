@@ -70,7 +70,7 @@ class PhysicsConfig:
                 raise ValueError(f"RewardConfig.{field.name} is {value!r}; expected a finite number")
 
     @property
-    def room(self) -> Size:
+    def slots(self) -> Size:
         """The size as a `Size`."""
         return self.size if isinstance(self.size, Size) else SIZES[self.size]
 
