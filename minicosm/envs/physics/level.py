@@ -68,7 +68,8 @@ def blank(size: Size) -> Level:
 def role_pairs(level: Level, one: int, other: int) -> jax.Array:
     """bool[K]: which pairs of shapes are of these two roles."""
     first, second = level.role[pairs(level.size)].T
-    return ((first == one) & (second == other)) | ((first == other) & (second == one))
+    both: jax.Array = ((first == one) & (second == other)) | ((first == other) & (second == one))
+    return both
 
 
 def fit(level: Level, size: Size) -> Level:
@@ -125,7 +126,7 @@ def _last(used: np.ndarray) -> int:
     return int(indices[-1]) + 1 if len(indices) else 0
 
 
-def _num_vertices(level: Level, polygon: int) -> int:
+def _num_vertices(level: Level, polygon: int | np.integer[Any]) -> int:
     return len(np.unique(np.asarray(level.scene.vertices[polygon]), axis=0))
 
 

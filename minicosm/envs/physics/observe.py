@@ -1,0 +1,203 @@
+"""What agents see: a set of entities with masks, or the same as one flat vector. docs/physics.md has the tables.
+
+Every field is a number of moderate size, clipped to `LIMIT`. Nothing here depends on the slot in which an entity lies,
+but for the indices by which joints and thrusters name their shapes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minicosm.envs.physics.config import ROOM, PhysicsConfig
+from minicosm.envs.physics.control import bound, split
+from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
+from minicosm.envs.spaces import Box, Dict, Space
+
+if TYPE_CHECKING:
+    from minicosm.envs.physics.env import State
+
+LIMIT = 4.0  # of every field's size
+SPEED, SPIN = 10.0, 10.0  # m/s and rad/s that count as 1
+INDICES = ("joint_ends", "thruster_shape")  # parts that hold numbers of shapes: not in the flat form
+
+
+def space(config: PhysicsConfig) -> Space:
+    """The space of one agent's observation."""
+    if config.observation_kind == "pixels":
+        return Box(0, 255, (config.pixels, config.pixels, 3), "uint8")
+    shapes = _shapes(config)
+    if config.observation_kind == "flat":
+        return Box(-LIMIT, LIMIT, (sum(math.prod(shape) for name, shape in shapes.items() if name not in INDICES),))
+    last = config.slots.num_shapes - 1
+    parts = {
+        name: Box(0, last, shape, "int32") if name in INDICES else Box(-LIMIT, LIMIT, shape)
+        for name, shape in shapes.items()
+        if math.prod(shape) > 0
+    }
+    return Dict.of(parts)
+
+
+def _shapes(config: PhysicsConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of each part of an observation of entities."""
+    size = config.slots
+    shapes: dict[str, tuple[int, ...]] = {
+        "shapes": (size.num_shapes, 17 + 2 * size.max_vertices),
+        "shape_mask": (size.num_shapes,),
+        "joints": (size.num_joints, 20 + config.num_motor_bindings),
+        "joint_ends": (size.num_joints, 2),
+        "joint_mask": (size.num_joints,),
+        "thrusters": (size.num_thrusters, 11 + config.num_thruster_bindings),
+        "thruster_shape": (size.num_thrusters,),
+        "thruster_mask": (size.num_thrusters,),
+        "gravity": (2,),
+    }
+    return shapes | ({"agent": (config.num_agents,)} if config.num_agents > 1 else {})
+
+
+def observe(state: State, config: PhysicsConfig) -> dict[str, jax.Array] | jax.Array:
+    """All agents' observations, led by A."""
+    agents = config.num_agents
+    if config.observation_kind == "pixels":
+        from minicosm.envs.physics import draw  # pictures are not part of the world unless they are looked at
+
+        picture = draw.pixels(state.level, state.bodies, state.signals, config.pixels)
+        return jnp.broadcast_to(picture, (agents, *picture.shape))
+    parts = _entities(state, config)
+    if config.observation_kind == "entities":
+        return {name: part for name, part in parts.items() if part.size > 0}
+    flat = [part.reshape(agents, -1) for name, part in parts.items() if name not in INDICES]
+    return jnp.concatenate(flat, axis=1)
+
+
+def _entities(state: State, config: PhysicsConfig) -> dict[str, jax.Array]:
+    level, agents = state.level, config.num_agents
+    present = level.present.astype(jnp.float32)
+    has_joint = level.scene.joints.active.astype(jnp.float32)
+    has_motor, has_thruster = level.motor_torque > 0.0, level.thruster_force > 0.0
+    owns_motor, owns_thruster = _owned(level, config)
+    joints = _with_owner(_of_joints(state, config), owns_motor * has_motor, has_joint)
+    thrusters = _with_owner(_of_thrusters(state, config), owns_thruster, has_thruster.astype(jnp.float32))
+    parts = {
+        "shapes": _of_shapes(state) * present[:, None],
+        "shape_mask": present,
+        "joints": joints,
+        "joint_ends": jnp.stack([level.scene.joints.shape_a, level.scene.joints.shape_b], axis=-1),
+        "joint_mask": has_joint,
+        "thrusters": thrusters,
+        "thruster_shape": level.scene.thrusters.shape,
+        "thruster_mask": has_thruster.astype(jnp.float32),
+        "gravity": level.scene.gravity / 10.0,
+    }
+    for name in parts.keys() - INDICES:
+        parts[name] = jnp.clip(parts[name], -LIMIT, LIMIT)
+    for name in parts.keys() - {"joints", "thrusters"}:
+        parts[name] = jnp.broadcast_to(parts[name], (agents, *parts[name].shape))
+    return parts | ({"agent": jnp.eye(agents)} if agents > 1 else {})
+
+
+def _with_owner(features: jax.Array, owned: jax.Array, mask: jax.Array) -> jax.Array:
+    """f32[n, k] and, of each agent, f32[A, n] -> f32[A, n, k + 1], zero where there is nothing."""
+    shared = jnp.broadcast_to(features, (owned.shape[0], *features.shape))
+    return jnp.concatenate([shared, owned[..., None]], axis=-1) * mask[:, None]
+
+
+def _owned(level: Level, config: PhysicsConfig) -> tuple[jax.Array, jax.Array]:
+    """f32[A, J] and f32[A, T]: 1 where the agent's own actions drive it."""
+    owner = split(config).owner == np.arange(config.num_agents)[:, None]
+    motors, thrusters = owner[:, : config.num_motor_bindings], owner[:, config.num_motor_bindings :]
+    return _lookup(motors, level.motor_binding), _lookup(thrusters, level.thruster_binding)
+
+
+def _lookup(table: np.ndarray, binding: jax.Array) -> jax.Array:
+    """f32[A, n]: the column of bool[A, bindings] that `binding` i32[n] says; 0 for what is automatic."""
+    rows = [jnp.any(jnp.stack([binding == k for k in np.flatnonzero(row)] or [binding < -1]), axis=0) for row in table]
+    return jnp.stack(rows).astype(jnp.float32)
+
+
+def _of_shapes(state: State) -> jax.Array:
+    level, bodies = state.level, state.bodies
+    scene, size = level.scene, level.size
+    corners = scene.vertices.reshape(size.num_polygons, -1)
+    vertices = jnp.concatenate([corners, jnp.zeros((size.num_circles, corners.shape[1]))])
+    radius = jnp.concatenate([jnp.zeros(size.num_polygons), scene.radius])
+    columns = [
+        *(bodies.position / (ROOM / 2) - 1.0).T,
+        *(bodies.velocity / SPEED).T,
+        jnp.cos(bodies.rotation),
+        jnp.sin(bodies.rotation),
+        bodies.angular_velocity / SPIN,
+        *(level.role == role for role in range(len(ROLES))),
+        scene.inverse_mass / (1.0 + scene.inverse_mass),
+        scene.inverse_inertia / (1.0 + scene.inverse_inertia),
+        scene.friction,
+        scene.restitution,
+        np.arange(size.num_shapes) >= size.num_polygons,
+        radius,
+    ]
+    return jnp.concatenate([_columns(columns), vertices], axis=1)
+
+
+def _of_joints(state: State, config: PhysicsConfig) -> jax.Array:
+    level, bodies = state.level, state.bodies
+    joints = level.scene.joints
+    spin = bodies.angular_velocity[joints.shape_b] - bodies.angular_velocity[joints.shape_a]
+    rotation_a = bodies.rotation[joints.shape_a]
+    angle = bodies.rotation[joints.shape_b] - rotation_a - joints.rest_angle
+    pin = bodies.position[joints.shape_a] + _turned(joints.anchor_a, rotation_a)
+    has_motor = level.motor_torque > 0.0
+    columns = [
+        *joints.anchor_a.T,
+        *joints.anchor_b.T,
+        *(pin / (ROOM / 2) - 1.0).T,
+        jnp.cos(angle),
+        jnp.sin(angle),
+        spin / SPIN,
+        joints.has_limit,
+        joints.lower / np.pi,
+        joints.upper / np.pi,
+        joints.has_limit & (joints.lower == joints.upper),
+        joints.spring_hertz / (1.0 + joints.spring_hertz),
+        has_motor,
+        level.motor_speed / SPIN,
+        level.motor_torque / (1.0 + level.motor_torque),
+        bound(state.signals[: config.num_motor_bindings], level.motor_binding) * has_motor,
+        (level.motor_binding == AUTOMATIC) & has_motor,
+        *((level.motor_binding == k) & has_motor for k in range(config.num_motor_bindings)),
+    ]
+    return _columns(columns)
+
+
+def _of_thrusters(state: State, config: PhysicsConfig) -> jax.Array:
+    level, bodies = state.level, state.bodies
+    thrusters = level.scene.thrusters
+    rotation = bodies.rotation[thrusters.shape]
+    nozzle = bodies.position[thrusters.shape] + _turned(thrusters.point, rotation)
+    columns = [
+        *thrusters.point.T,
+        *(nozzle / (ROOM / 2) - 1.0).T,
+        jnp.cos(thrusters.angle + rotation),
+        jnp.sin(thrusters.angle + rotation),
+        level.thruster_force / (1.0 + level.thruster_force),
+        level.thruster_force * level.scene.inverse_mass[thrusters.shape] / 10.0,
+        bound(state.signals[config.num_motor_bindings :], level.thruster_binding),
+        level.thruster_binding == AUTOMATIC,
+        *(level.thruster_binding == k for k in range(config.num_thruster_bindings)),
+    ]
+    return _columns(columns)
+
+
+def _columns(columns: list[jax.Array | np.ndarray]) -> jax.Array:
+    """f32[n] each -> f32[n, k]."""
+    return jnp.stack([jnp.asarray(column, jnp.float32) for column in columns], axis=-1)
+
+
+def _turned(vectors: jax.Array, angle: jax.Array) -> jax.Array:
+    """f32[n, 2] turned anticlockwise by f32[n] rad."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    x, y = vectors.T
+    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
