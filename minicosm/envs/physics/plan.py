@@ -195,7 +195,8 @@ def _trace(history: list[tuple[np.ndarray, np.ndarray]], world: int, hold: int) 
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def _begin(env: Physics, level: Level, num_worlds: int) -> State:
     state, _ = env.reset(jax.random.key(0), level)
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_worlds, *x.shape)), state)
+    copies: State = jax.tree.map(lambda x: jnp.broadcast_to(x, (num_worlds, *x.shape)), state)
+    return copies
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4), donate_argnums=1)
@@ -205,8 +206,8 @@ def _advance(env: Physics, state: State, parents: jax.Array, actions: jax.Array,
     That is: i32[worlds] the step in which each won (`length` if it did not), bool[worlds] whether it is lost,
     f32[worlds] m from green to blue, f32[worlds, k] features by which worlds are told apart.
     """
-    level = state.level  # the same in every world: only what moves is copied
-    state = dataclasses.replace(jax.tree.map(lambda x: x[parents], dataclasses.replace(state, level=None)), level=level)
+    level = state.level  # the same in every world: it need not be copied
+    state = dataclasses.replace(jax.tree.map(lambda x: x[parents], state), level=level)
     key = jax.random.key(0)
 
     def step(carry: tuple[State, jax.Array], index: jax.Array) -> tuple[tuple[State, jax.Array], None]:

@@ -46,8 +46,8 @@ class Replay:
 def write(replay: Replay, path: str | os.PathLike[str]) -> None:
     """Write `replay`; a file that is there is replaced in one go."""
     runs: list[list[Any]] = []
-    for action in replay.actions.astype(float).tolist():
-        action = [int(x) if x == int(x) else x for x in action]
+    for signals in replay.actions.astype(float).tolist():
+        action = [int(x) if x == int(x) else x for x in signals]
         if runs and runs[-1][1] == action:
             runs[-1][0] += 1
         else:
