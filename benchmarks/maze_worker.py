@@ -6,34 +6,14 @@ optimised away. It runs in whichever environment has the implementation, hence i
 """
 
 import argparse
-import json
-import sys
-import time
 
 import jax
-import jax.numpy as jnp
+from rollouts import scanned, serve, used_up
 
 
-def scanned(tick, batch, steps, num_actions):
-    """A rollout from `tick(state, action, key) -> state, used, resets`; actions and keys are drawn before the first."""
-
-    def body(carry, drawn):
-        state, total, resets = carry
-        state, used, ended = tick(state, *drawn)
-        return (state, total + used, resets + ended), None
-
-    def rollout(state, key):
-        act_key, step_key = jax.random.split(key)
-        drawn = jax.random.randint(act_key, (steps, batch), 0, num_actions), jax.random.split(step_key, steps)
-        return jax.lax.scan(body, (state, jnp.float32(0), jnp.int32(0)), drawn)[0]
-
-    return jax.jit(rollout, donate_argnums=0)
-
-
-def used_up(*trees):
-    """A number that depends on every element; whole numbers are summed as such, which is fast."""
-    leaves = [x.reshape(x.shape[0], -1) for x in jax.tree.leaves(trees)]  # one long last axis, for the CPU's vectors
-    return sum((x.sum(dtype=None if x.dtype == jnp.float32 else jnp.int32)).astype(jnp.float32) for x in leaves)
+def turns(batch, steps):
+    """Random actions of a maze: left, right, forward."""
+    return lambda key: jax.random.randint(key, (steps, batch), 0, 3)
 
 
 def minicosm_rollout(batch, steps):
@@ -47,7 +27,7 @@ def minicosm_rollout(batch, steps):
         used = used_up(timestep.observation, timestep.reward, timestep.terminated, timestep.truncated)
         return state, used, timestep.info["reset"].sum()
 
-    return jax.jit(worlds.reset)(jax.random.key(0))[0], scanned(tick, batch, steps, 3)
+    return jax.jit(worlds.reset)(jax.random.key(0))[0], scanned(tick, steps, turns(batch, steps))
 
 
 def jaxued_rollout(batch, steps, replay=False):
@@ -67,7 +47,7 @@ def jaxued_rollout(batch, steps, replay=False):
 
     keys = jax.random.split(jax.random.PRNGKey(0), batch)
     _, state = jax.jit(jax.vmap(env.reset_to_level, in_axes=(0, 0, None)))(keys, jax.vmap(make)(keys), params)
-    return state, scanned(tick, batch, steps, 3)
+    return state, scanned(tick, steps, turns(batch, steps))
 
 
 def jaxued_replay_rollout(batch, steps):
@@ -86,7 +66,7 @@ def xland_rollout(batch, steps):
         return state, used_up(state.observation, state.reward, state.step_type == 2), state.last().sum()
 
     state = jax.jit(jax.vmap(env.reset, in_axes=(None, 0)))(params, jax.random.split(jax.random.PRNGKey(0), batch))
-    return state, scanned(tick, batch, steps, 3)
+    return state, scanned(tick, steps, turns(batch, steps))
 
 
 BUILDERS = {
@@ -104,19 +84,7 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     args = parser.parse_args()
     state, rollout = BUILDERS[args.implementation](args.batch, args.steps)
-    keys = jax.random.split(jax.random.PRNGKey(1), 1000)
-    start = time.perf_counter()
-    compiled = rollout.lower(state, keys[0]).compile()
-    compile_s = time.perf_counter() - start
-    state, _, _ = jax.block_until_ready(compiled(state, keys[0]))
-    print(json.dumps({"compile_s": compile_s, "jax": jax.__version__}), flush=True)
-    for i, _ in enumerate(sys.stdin):
-        wall, cpu = time.perf_counter(), time.process_time()
-        state, total, resets = jax.block_until_ready(compiled(state, keys[1 + i]))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        assert jnp.isfinite(total)
-        env_steps = args.batch * args.steps
-        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": env_steps, "resets": int(resets)}), flush=True)
+    serve(state, rollout, args.batch * args.steps)
 
 
 if __name__ == "__main__":
