@@ -48,8 +48,9 @@ def dense():
 def kinetix_rollout(size, observation, batch, steps):
     from kinetix.environment.env import make_kinetix_env
     from kinetix.environment.env_state import EnvParams
+    from kinetix.environment.spaces import ActionType, ObservationType
     from kinetix.environment.ued.ued import make_reset_fn_sample_kinetix_level
-    from kinetix.environment.utils import ActionType, ObservationType, static_env_params_from_size
+    from kinetix.environment.utils import static_env_params_from_size
 
     params, static = EnvParams(), static_env_params_from_size(size)
     kind = {"entities": "SYMBOLIC_ENTITY", "flat": "SYMBOLIC_FLAT", "pixels": "PIXELS"}[observation]
