@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minicosm.envs.physics import flat
 from minicosm.envs.physics.canvas import Canvas, Frame, cover, dimmed, plain, smooth
 from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine.scene import State
@@ -23,7 +24,6 @@ from minicosm.envs.physics.palette import LIGHT, Theme
 
 Tree = TypeVar("Tree")
 
-_ALWAYS = 1e6  # pixels inside of what is everywhere
 _PIN, _MOTOR, _WELD = 0.065, 0.125, 0.07  # m, radius of a pin and of a motor's ring, half the side of a weld
 _NOZZLE = 0.14  # m, length of a nozzle
 _FLAME = (0.12, 0.42)  # m, length of a flame that is just lit, and what full power adds
@@ -84,29 +84,36 @@ def draw(level: Level, state: State, signals: jax.Array | None = None, style: Dr
     of the colour of the action that drives them. `signals`, f32[bindings] as the last action gave them (motors -1 to 1,
     thrusters 0 to 1), light flames and turn the motors' arrows. Pure: `jit` and `vmap` apply.
     """
-    canvas = plain(style.width, style.pixels, style.theme.ground)
-    if style.details:
-        canvas = _draw_grid(canvas, style)
     shapes = _shapes(level, state, style)
-    is_static = level.scene.inverse_mass == 0
+    joints, thrusters = _joints(level, shapes, signals, style), _thrusters(level, shapes, signals, style)
+    if not style.details:
+        figures = _figures(level, shapes, joints, thrusters, style)
+        return flat.picture(figures, (style.pixels, style.width), style.theme.ground)
     num_polygons, num_circles = level.size.num_polygons, level.size.num_circles
-    order = jnp.argsort(~is_static[:num_polygons], stable=True)  # static polygons first
-    outlines = _outlines(level, shapes, style)[order]
+    order = _order(level)
+    corner_x, corner_y = _corners(level, shapes, style)
+    shown = shapes.shown[:num_polygons, None, None]
+    outlines = jnp.where(shown, flat.edges(corner_x, corner_y), jnp.array([0.0, 0.0, -flat.ALWAYS]))[order]
     polygons: _Shape = jax.tree.map(lambda a: a[order], shapes)
     circles: _Shape = jax.tree.map(lambda a: a[num_polygons:], shapes)
     radius = level.scene.radius * style.scale
+    canvas = _draw_grid(plain(style.width, style.pixels, style.theme.ground), style)
     for i in range(num_circles):
         canvas = _draw_circle(canvas, _at(circles, i), radius[i], circles.is_static[i], style)
     for i in range(num_polygons):
         canvas = _draw_polygon(canvas, _at(polygons, i), outlines[i], style)
     for i in range(num_circles):
         canvas = _draw_circle(canvas, _at(circles, i), radius[i], ~circles.is_static[i], style)
-    joints, thrusters = _joints(level, shapes, signals, style), _thrusters(level, shapes, signals, style)
     for j in range(level.size.num_joints):
         canvas = _draw_joint(canvas, _at(joints, j), style)
     for t in range(level.size.num_thrusters):
         canvas = _draw_thruster(canvas, _at(thrusters, t), style)
     return canvas.bytes()
+
+
+def _order(level: Level) -> jax.Array:
+    """i32[P]: polygons as they are drawn, static ones first."""
+    return jnp.argsort(level.scene.inverse_mass[: level.size.num_polygons] > 0, stable=True)
 
 
 # -- shapes ---------------------------------------------------------------------------------------------------------
@@ -136,19 +143,11 @@ def _shapes(level: Level, state: State, style: DrawStyle) -> _Shape:
     return _Shape(frame, level.present, is_static, level.role, _triple(fill), _triple(edge))
 
 
-def _outlines(level: Level, shapes: _Shape, style: DrawStyle) -> jax.Array:
-    """f32[P, V, 3]: (a, b, c) such that a x + b y + c is how far (x, y) is inside each edge; never, if not shown."""
-    vertices = level.scene.vertices * style.scale
+def _corners(level: Level, shapes: _Shape, style: DrawStyle) -> tuple[jax.Array, jax.Array]:
+    """f32[P, V] twice: the corners of the polygons, x and y."""
+    along, across = (level.scene.vertices[..., axis] * style.scale for axis in (0, 1))
     x, y, cos, sin = (a[: level.size.num_polygons, None] for a in shapes.frame)
-    corner_x = x + vertices[..., 0] * cos - vertices[..., 1] * sin
-    corner_y = y + vertices[..., 0] * sin + vertices[..., 1] * cos
-    along_x, along_y = (jnp.roll(c, -1, axis=1) - c for c in (corner_x, corner_y))
-    length = jnp.sqrt(along_x**2 + along_y**2)
-    is_edge = length > 1e-6 * style.scale  # a repeated vertex makes none, and is inside of everything
-    a, b = (jnp.where(is_edge, n / jnp.maximum(length, 1e-6), 0.0) for n in (-along_y, along_x))
-    c = jnp.where(is_edge, -(a * corner_x + b * corner_y), _ALWAYS)
-    shown = shapes.shown[: level.size.num_polygons, None]
-    return jnp.stack([a, b, jnp.where(shown, c, -_ALWAYS)], axis=-1)
+    return x + along * cos - across * sin, y + along * sin + across * cos
 
 
 def _draw_polygon(canvas: Canvas, shape: _Shape, outline: jax.Array, style: DrawStyle) -> Canvas:
@@ -157,22 +156,15 @@ def _draw_polygon(canvas: Canvas, shape: _Shape, outline: jax.Array, style: Draw
         depth: jax.Array = functools.reduce(jnp.minimum, distances)
         return depth
 
-    if style.details:
-        canvas = _draw_shadow(canvas, inside(*_shadow_shift(style)), ~shape.is_static, style)
+    canvas = _draw_shadow(canvas, inside(*_shadow_shift(style)), ~shape.is_static, style)
     depth = inside(0.0, 0.0)
     canvas = _draw_body(canvas, shape, depth, style)
-    if not style.details:
-        return canvas
     middle = functools.reduce(jnp.minimum, [e[0] * shape.frame.x + e[1] * shape.frame.y + e[2] for e in outline])
     return _draw_mark(canvas, shape, middle, depth, style)
 
 
 def _draw_circle(canvas: Canvas, shape: _Shape, radius: jax.Array, is_drawn: jax.Array, style: DrawStyle) -> Canvas:
-    radius = jnp.where(shape.shown & is_drawn, radius, -_ALWAYS)
-    if not style.details:
-        x, y = canvas.x - shape.frame.x, canvas.y - shape.frame.y
-        depth = (0.5 * radius - x * x * (0.5 / radius)) - y * y * (0.5 / radius)  # near enough at the rim: no root
-        return _draw_body(canvas, shape, depth, style)
+    radius = jnp.where(shape.shown & is_drawn, radius, -flat.ALWAYS)
     shift = _shadow_shift(style)
     lower = shape.frame._replace(x=shape.frame.x + shift[0], y=shape.frame.y + shift[1])
     canvas = _draw_shadow(canvas, radius - lower.distance(canvas), ~shape.is_static, style)
@@ -205,7 +197,7 @@ def _draw_mark(canvas: Canvas, shape: _Shape, room: jax.Array, depth: jax.Array,
     stripes = cover((phase - 0.25) * period) * cover(depth - _rim(style)) * (shape.role == RED)
     canvas = canvas.over(style.theme.stripe, 0.35 * stripes)
     radius = jnp.minimum(_MARK * style.scale, 0.45 * room)
-    shown = jnp.clip(radius - 2.0, 0.0, 1.0) * shape.shown
+    shown = jnp.clip(radius - 3.0, 0.0, 1.0) * shape.shown
     from_middle = jnp.sqrt(along**2 + across**2)
     dot = cover(0.8 * radius - from_middle) * (shape.role == GREEN)
     ring = cover(0.22 * radius - jnp.abs(from_middle - 0.85 * radius)) * (shape.role == BLUE)
@@ -244,6 +236,7 @@ class _Joint(NamedTuple):
     shown: jax.Array  # f32[J]  opacity
     is_weld: jax.Array  # bool[J]
     is_motor: jax.Array  # bool[J]
+    radius: jax.Array  # f32[J]  of a motor's ring
     turn: jax.Array  # f32[J]  -1 to 1, how hard it turns shape b anticlockwise
     colour: tuple[jax.Array, jax.Array, jax.Array]  # f32[J] each
 
@@ -255,12 +248,15 @@ def _joints(level: Level, shapes: _Shape, signals: jax.Array | None, style: Draw
     ]
     x, y = (0.5 * (a + b) for a, b in zip(*ends, strict=True))
     driven = _signal(level.motor_binding, signals, 0)
+    room = jnp.concatenate([jnp.full(level.size.num_polygons, jnp.inf), 0.62 * level.scene.radius])
+    radius = jnp.minimum(_MOTOR, jnp.minimum(room[joints.shape_a], room[joints.shape_b])) * style.scale
     is_weld = joints.has_limit & (joints.lower == joints.upper)
     return _Joint(
         frame=Frame(x, y, jnp.ones_like(x), jnp.zeros_like(x)),
         shown=joints.active.astype(jnp.float32),
         is_weld=is_weld,
         is_motor=(level.motor_torque > 0) & ~is_weld,
+        radius=radius,
         turn=driven * jnp.sign(level.motor_speed),
         colour=_binding_colour(level.motor_binding, 0, style),
     )
@@ -268,19 +264,12 @@ def _joints(level: Level, shapes: _Shape, signals: jax.Array | None, style: Draw
 
 def _draw_joint(canvas: Canvas, joint: _Joint, style: DrawStyle) -> Canvas:
     theme, scale = style.theme, style.scale
-    pin, ring = max(_PIN * scale, 1.5), max(_MOTOR * scale, 2.0)
-    if not style.details:
-        x, y = canvas.x - joint.frame.x, canvas.y - joint.frame.y
-        reach = jnp.where(joint.is_motor, ring, pin)
-        depth = (0.5 * reach - x * x * (0.5 / reach)) - y * y * (0.5 / reach)
-        square = jnp.minimum(pin - jnp.abs(x), pin - jnp.abs(y))
-        canvas = canvas.over(joint.colour, joint.shown * joint.is_motor * cover(depth))
-        return canvas.over(theme.metal, joint.shown * cover(jnp.where(joint.is_weld, square, depth + pin - reach)))
     distance = joint.frame.distance(canvas)
     x, y = joint.frame.local(canvas)
     canvas = _draw_motor(canvas, joint, distance, style)
     half = _WELD * scale
     square = half - jnp.maximum(jnp.abs(x), jnp.abs(y))
+    pin = jnp.minimum(_PIN * scale, 0.6 * joint.radius)
     base = jnp.where(joint.is_weld, square, pin - distance)
     canvas = canvas.over(theme.metal, joint.shown * cover(base))
     cross = jnp.minimum(0.16 * half - jnp.abs(jnp.abs(x) - jnp.abs(y)) * 0.5**0.5, square - 0.28 * half)
@@ -290,29 +279,26 @@ def _draw_joint(canvas: Canvas, joint: _Joint, style: DrawStyle) -> Canvas:
 
 def _draw_motor(canvas: Canvas, joint: _Joint, distance: jax.Array, style: DrawStyle) -> Canvas:
     """A ring, which opens to two arrows round the pin as the motor turns."""
-    scale = style.scale
-    radius, half = _MOTOR * scale, 0.028 * scale
-    mirror = jnp.where(joint.turn < 0, -1.0, 1.0)
+    radius, half = joint.radius, 0.19 * joint.radius
     x, y = joint.frame.local(canvas)
-    y = y * mirror
+    y = jnp.where(joint.turn < 0, -y, y)
     flip = jnp.where(y < 0, -1.0, 1.0)  # both arrows are one, half a turn apart
     x, y = x * flip, y * flip
     ring = half - jnp.abs(distance - radius)
     # the upper arrow starts at the right, and its head, a triangle at the left, points down
-    opening = jnp.minimum(y - 0.30 * radius, 1.0)
-    head = _triangle(x + radius, y - 0.42 * radius, 2.6 * half, 3.4 * half)
+    arc = jnp.minimum(ring, y - jnp.where(x > 0, 0.32, 0.55) * radius)
+    arrow = jnp.maximum(arc, _triangle(x + 0.92 * radius, y - 0.62 * radius, 2.3 * half, 3.4 * half))
     strength = jnp.minimum(1.0, 4.0 * jnp.abs(joint.turn))
-    arrow = jnp.maximum(jnp.minimum(ring, jnp.maximum(opening, jnp.where(x > 0, y - 0.1 * radius, -_ALWAYS))), head)
-    shade = cover(ring) + (cover(arrow) - cover(ring)) * strength
-    outer = cover(jnp.maximum(ring, jnp.where(strength > 0, head, -_ALWAYS)) + 0.4 * half)
     shown = joint.shown * joint.is_motor
-    canvas = canvas.over(dimmed(joint.colour, 0.45), 0.9 * shown * outer)
-    return canvas.over(joint.colour, shown * shade)
+    for colour, wider in ((dimmed(joint.colour, 0.4), 0.45 * half), (joint.colour, 0.0)):
+        still, turning = cover(ring + wider), cover(arrow + wider)
+        canvas = canvas.over(colour, shown * (still + (turning - still) * strength))
+    return canvas
 
 
-def _triangle(x: jax.Array, y: jax.Array, half_width: float, height: float) -> jax.Array:
+def _triangle(x: jax.Array, y: jax.Array, half_width: jax.Array, height: jax.Array) -> jax.Array:
     """How far (x, y) is inside of the triangle that stands on its tip, its upper side along y = 0."""
-    slope = math.hypot(half_width, height)
+    slope = jnp.sqrt(half_width**2 + height**2)
     flank = ((y + height) * half_width - jnp.abs(x) * height) / slope
     return jnp.minimum(flank, -y)
 
@@ -346,15 +332,18 @@ def _draw_thruster(canvas: Canvas, thruster: _Thruster, style: DrawStyle) -> Can
     along, across = thruster.frame.local(canvas)
     behind, aside = -along, jnp.abs(across)
     length = _NOZZLE * scale
-    power = jnp.where(thruster.power > 0, _FLAME[0] + _FLAME[1] * thruster.power, 0.0) * scale
+    power = _flame_length(thruster, style)
     lit = thruster.shown * (thruster.power > 0)
     canvas = canvas.over(theme.flame, lit * cover(_flame(behind - length, aside, power, 0.085 * scale)))
-    if style.details:
-        core = _flame(behind - length, aside, 0.62 * power, 0.05 * scale)
-        canvas = canvas.over(theme.flame_core, lit * cover(core))
+    core = _flame(behind - length, aside, 0.62 * power, 0.05 * scale)
+    canvas = canvas.over(theme.flame_core, lit * cover(core))
     nozzle = jnp.minimum(jnp.minimum(behind, length - behind), (0.05 * scale + 0.4 * behind - aside) * 0.93)
     canvas = canvas.over(theme.metal, thruster.shown * cover(nozzle))
     return canvas.over(thruster.colour, thruster.shown * cover(nozzle - _rim(style)))
+
+
+def _flame_length(thruster: _Thruster, style: DrawStyle) -> jax.Array:
+    return jnp.where(thruster.power > 0, _FLAME[0] + _FLAME[1] * thruster.power, 0.0) * style.scale
 
 
 def _flame(behind: jax.Array, aside: jax.Array, length: jax.Array, half_width: float) -> jax.Array:
@@ -362,6 +351,69 @@ def _flame(behind: jax.Array, aside: jax.Array, length: jax.Array, half_width: f
     share = behind / jnp.maximum(length, 1.0)
     width = half_width * (1.0 - share) * (0.75 + 1.9 * share)
     return jnp.minimum(width - aside, behind)
+
+
+# -- pictures without details ---------------------------------------------------------------------------------------
+
+
+def _figures(
+    level: Level, shapes: _Shape, joints: _Joint, thrusters: _Thruster, style: DrawStyle
+) -> list[flat.Figures]:
+    size, num_polygons = level.size, level.size.num_polygons
+    num_edges = max(4, size.max_vertices)
+    order = _order(level)
+    corner_x, corner_y = _corners(level, shapes, style)
+    fill, edge = (jnp.stack(colour, axis=-1) for colour in (shapes.fill, shapes.edge))
+    shown, is_static, rim = shapes.shown, shapes.is_static[num_polygons:], _rim(style)
+    straight = flat.Paint(shown[order], fill[order], edge[order], rim)
+    still = flat.Paint(shown[num_polygons:] & is_static, fill[num_polygons:], edge[num_polygons:], rim)
+    moving = still._replace(shown=shown[num_polygons:] & ~is_static)
+    centres = (shapes.frame.x[num_polygons:], shapes.frame.y[num_polygons:])
+    radius = level.scene.radius * style.scale
+    return [
+        flat.discs(centres, radius, still, num_edges),
+        flat.polygons((corner_x[order], corner_y[order]), straight, num_edges),
+        flat.discs(centres, radius, moving, num_edges),
+        *_joint_figures(joints, style, num_edges),
+        *_thruster_figures(thrusters, style, num_edges),
+    ]
+
+
+def _joint_figures(joints: _Joint, style: DrawStyle, num_edges: int) -> list[flat.Figures]:
+    x, y, shown = joints.frame.x, joints.frame.y, joints.shown > 0
+    metal = jnp.broadcast_to(jnp.array(style.theme.metal, jnp.float32), (len(x), 3))
+    colour = jnp.stack(joints.colour, axis=-1)
+    ring, pin = jnp.maximum(joints.radius, 2.5), jnp.full(len(x), max(_PIN * style.scale, 1.25))
+    right, up = pin[:, None] * np.array([-1, 1, 1, -1]), pin[:, None] * np.array([-1, -1, 1, 1])
+    motor = flat.Paint(shown & joints.is_motor, colour, metal, 0.5 * _rim(style))
+    return [
+        flat.discs((x, y), ring, motor, num_edges),
+        flat.discs((x, y), 0.75 * pin, flat.Paint(shown & ~joints.is_weld, metal, metal, 0.0), num_edges),
+        flat.polygons(
+            (x[:, None] + right, y[:, None] + up), flat.Paint(shown & joints.is_weld, metal, metal, 0.0), num_edges
+        ),
+    ]
+
+
+def _thruster_figures(thrusters: _Thruster, style: DrawStyle, num_edges: int) -> list[flat.Figures]:
+    frame, theme = thrusters.frame, style.theme
+    shown, scale = thrusters.shown > 0, style.scale
+
+    def corners(behind: list[float | jax.Array], right: list[float]) -> flat.Corners:
+        along = -jnp.stack([jnp.broadcast_to(jnp.asarray(b), frame.x.shape) for b in behind], axis=-1)
+        across = -jnp.array(right) * scale
+        x, y, cos, sin = (a[:, None] for a in frame)
+        return x + along * cos - across * sin, y + along * sin + across * cos
+
+    root, flame = _NOZZLE * scale, _flame_length(thrusters, style)
+    kite = corners([root, root + 0.3 * flame, root + flame, root + 0.3 * flame], [0.0, -0.09, 0.0, 0.09])
+    nozzle = corners([0.0, root, root, 0.0], [-0.05, -0.106, 0.106, 0.05])
+    burning, metal = (jnp.broadcast_to(jnp.array(c, jnp.float32), (len(flame), 3)) for c in (theme.flame, theme.metal))
+    colour = jnp.stack(thrusters.colour, axis=-1)
+    return [
+        flat.polygons(kite, flat.Paint(shown & (thrusters.power > 0), burning, burning, 0.0), num_edges),
+        flat.polygons(nozzle, flat.Paint(shown, colour, metal, 0.5 * _rim(style)), num_edges),
+    ]
 
 
 # -- small things ---------------------------------------------------------------------------------------------------
