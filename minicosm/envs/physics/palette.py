@@ -26,6 +26,7 @@ class Theme:
     stripe: Colour  # on what is red
     automatic: Colour  # motors and thrusters that no action drives
     glyph: Colour  # marks on shapes, and the middles of pins
+    text: Colour  # names below pictures
     flame: Colour
     flame_core: Colour
     bindings: tuple[Colour, ...]  # of the motor actions, then of the thruster actions; then again
@@ -50,6 +51,7 @@ LIGHT = Theme(
     stripe=(110, 0, 20),
     automatic=(128, 132, 140),
     glyph=(255, 255, 255),
+    text=(52, 58, 70),
     flame=(255, 128, 20),
     flame_core=(255, 226, 110),
     bindings=_BINDINGS,
@@ -70,6 +72,7 @@ DARK = Theme(
     stripe=(110, 0, 20),
     automatic=(128, 132, 140),
     glyph=(255, 255, 255),
+    text=(206, 212, 222),
     flame=(255, 128, 20),
     flame_core=(255, 232, 130),
     bindings=_BINDINGS,
