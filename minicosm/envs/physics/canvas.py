@@ -15,7 +15,7 @@ RGB = Any  # three numbers, 0 to 255: of a theme, or arrays
 
 
 class Canvas(NamedTuple):
-    """Nothing is computed before `bytes` asks for it, so that XLA makes one loop over the pixels of it all."""
+    """Nothing is computed before it is `stored` or made `bytes`, so that XLA makes one loop of what comes before."""
 
     rgb: tuple[jax.Array, jax.Array, jax.Array]  # f32[height, width] each, 0 to 255
     x: jax.Array  # f32[1, width]  of the middle of each pixel
@@ -24,6 +24,16 @@ class Canvas(NamedTuple):
     def over(self, colour: RGB, cover: jax.Array) -> Canvas:
         """With `colour` laid over it, as opaque as `cover`."""
         red, green, blue = (c + (new - c) * cover for c, new in zip(self.rgb, colour, strict=True))
+        return self._replace(rgb=(red, green, blue))
+
+    def stored(self) -> jax.Array:
+        """i32[height, width]: the colours to a quarter of a step, one number a pixel, so that one loop makes it."""
+        red, green, blue = ((4.0 * c + 0.5).astype(jnp.int32) for c in self.rgb)
+        return red | (green << 10) | (blue << 20)
+
+    def with_stored(self, colours: jax.Array) -> Canvas:
+        """With the colours of what was `stored`."""
+        red, green, blue = (0.25 * ((colours >> shift) & 1023).astype(jnp.float32) for shift in (0, 10, 20))
         return self._replace(rgb=(red, green, blue))
 
     def bytes(self) -> jax.Array:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +22,6 @@ from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine.scene import State
 from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED, Level
 from minicosm.envs.physics.palette import LIGHT, Theme
-
-Tree = TypeVar("Tree")
 
 _PIN, _MOTOR, _WELD = 0.065, 0.125, 0.07  # m, radius of a pin and of a motor's ring, half the side of a weld
 _NOZZLE = 0.14  # m, length of a nozzle
@@ -89,7 +88,7 @@ def draw(level: Level, state: State, signals: jax.Array | None = None, style: Dr
     if not style.details:
         figures = _figures(level, shapes, joints, thrusters, style)
         return flat.picture(figures, (style.pixels, style.width), style.theme.ground)
-    num_polygons, num_circles = level.size.num_polygons, level.size.num_circles
+    num_polygons = level.size.num_polygons
     order = _order(level)
     corner_x, corner_y = _corners(level, shapes, style)
     shown = shapes.shown[:num_polygons, None, None]
@@ -97,18 +96,23 @@ def draw(level: Level, state: State, signals: jax.Array | None = None, style: Dr
     polygons: _Shape = jax.tree.map(lambda a: a[order], shapes)
     circles: _Shape = jax.tree.map(lambda a: a[num_polygons:], shapes)
     radius = level.scene.radius * style.scale
+    still, moving = (circles._replace(shown=circles.shown & (circles.is_static == is_it)) for is_it in (True, False))
     canvas = _draw_grid(plain(style.width, style.pixels, style.theme.ground), style)
-    for i in range(num_circles):
-        canvas = _draw_circle(canvas, _at(circles, i), radius[i], circles.is_static[i], style)
-    for i in range(num_polygons):
-        canvas = _draw_polygon(canvas, _at(polygons, i), outlines[i], style)
-    for i in range(num_circles):
-        canvas = _draw_circle(canvas, _at(circles, i), radius[i], ~circles.is_static[i], style)
-    for j in range(level.size.num_joints):
-        canvas = _draw_joint(canvas, _at(joints, j), style)
-    for t in range(level.size.num_thrusters):
-        canvas = _draw_thruster(canvas, _at(thrusters, t), style)
+    canvas = _draw_each(canvas, lambda c, item: _draw_circle(c, item[0], item[1], style), (still, radius))
+    canvas = _draw_each(canvas, lambda c, item: _draw_polygon(c, item[0], item[1], style), (polygons, outlines))
+    canvas = _draw_each(canvas, lambda c, item: _draw_circle(c, item[0], item[1], style), (moving, radius))
+    canvas = _draw_each(canvas, lambda c, item: _draw_joint(c, item, style), joints)
+    canvas = _draw_each(canvas, lambda c, item: _draw_thruster(c, item, style), thrusters)
     return canvas.bytes()
+
+
+def _draw_each(canvas: Canvas, draw_one: Callable[[Canvas, Any], Canvas], items: Any) -> Canvas:
+    """One after the other of `items`, by one small program for all: to unroll them takes XLA many seconds."""
+
+    def step(colours: jax.Array, item: Any) -> tuple[jax.Array, None]:
+        return draw_one(canvas.with_stored(colours), item).stored(), None
+
+    return canvas.with_stored(jax.lax.scan(step, canvas.stored(), items)[0])
 
 
 def _order(level: Level) -> jax.Array:
@@ -163,8 +167,8 @@ def _draw_polygon(canvas: Canvas, shape: _Shape, outline: jax.Array, style: Draw
     return _draw_mark(canvas, shape, middle, depth, style)
 
 
-def _draw_circle(canvas: Canvas, shape: _Shape, radius: jax.Array, is_drawn: jax.Array, style: DrawStyle) -> Canvas:
-    radius = jnp.where(shape.shown & is_drawn, radius, -flat.ALWAYS)
+def _draw_circle(canvas: Canvas, shape: _Shape, radius: jax.Array, style: DrawStyle) -> Canvas:
+    radius = jnp.where(shape.shown, radius, -flat.ALWAYS)
     shift = _shadow_shift(style)
     lower = shape.frame._replace(x=shape.frame.x + shift[0], y=shape.frame.y + shift[1])
     canvas = _draw_shadow(canvas, radius - lower.distance(canvas), ~shape.is_static, style)
@@ -442,8 +446,3 @@ def _binding_colour(binding: jax.Array, first: int, style: DrawStyle) -> tuple[j
 
 def _triple(colours: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     return colours[:, 0], colours[:, 1], colours[:, 2]
-
-
-def _at(tree: Tree, index: int) -> Tree:
-    chosen: Tree = jax.tree.map(lambda a: a[index], tree)
-    return chosen

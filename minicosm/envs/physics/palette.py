@@ -26,12 +26,14 @@ class Theme:
     stripe: Colour  # on what is red
     automatic: Colour  # motors and thrusters that no action drives
     glyph: Colour  # marks on shapes, and the middles of pins
+    text: Colour  # names below pictures
     flame: Colour
     flame_core: Colour
     bindings: tuple[Colour, ...]  # of the motor actions, then of the thruster actions; then again
 
 
-_GREEN, _BLUE, _RED = (52, 178, 106), (43, 98, 214), (222, 58, 60)
+# Apart under colour blindness too: green is the light one, red the dark one.
+_GREEN, _BLUE, _RED = (62, 196, 120), (36, 100, 226), (208, 36, 46)
 _BINDINGS = ((247, 166, 30), (156, 92, 210), (26, 188, 214), (236, 104, 172), (168, 188, 44), (176, 116, 68))
 
 LIGHT = Theme(
@@ -50,6 +52,7 @@ LIGHT = Theme(
     stripe=(110, 0, 20),
     automatic=(128, 132, 140),
     glyph=(255, 255, 255),
+    text=(52, 58, 70),
     flame=(255, 128, 20),
     flame_core=(255, 226, 110),
     bindings=_BINDINGS,
@@ -59,17 +62,18 @@ DARK = Theme(
     grid=(37, 41, 50),
     fixed=(86, 96, 114),
     fixed_edge=(122, 133, 152),
-    loose=(170, 180, 196),
+    loose=(158, 168, 186),
     loose_edge=(96, 106, 124),
-    green=(62, 190, 116),
-    blue=(66, 124, 240),
-    red=(236, 72, 70),
+    green=(74, 214, 134),
+    blue=(66, 124, 246),
+    red=(222, 52, 56),
     shadow=(0, 0, 0),
     shadow_strength=0.45,
     metal=(22, 24, 30),
     stripe=(110, 0, 20),
     automatic=(128, 132, 140),
     glyph=(255, 255, 255),
+    text=(206, 212, 222),
     flame=(255, 128, 20),
     flame_core=(255, 232, 130),
     bindings=_BINDINGS,
