@@ -130,9 +130,6 @@ def test_a_chain_holds_a_hundred_times_its_links(paths):
     assert paths["chain at rest"].gaps()[-60:].max() < 0.01
 
 
-PASSED_ON = pytest.mark.xfail(strict=True, reason="threads give way to a blow: 5 % lost each, and gaps of 1 cm")
-
-
 @pytest.mark.parametrize("name", ["row", "billiards"])
 def test_elastic_impacts_keep_momentum_and_energy(paths, name):
     path = paths[name]
@@ -141,11 +138,10 @@ def test_elastic_impacts_keep_momentum_and_energy(paths, name):
     assert energy[-1] == pytest.approx(energy[0], rel=0.02)
 
 
-@PASSED_ON
 def test_a_cradle_keeps_its_energy(paths):
     path = paths["cradle"]
     height = path.energy() + path.mass.sum() * G * 1.0  # above all discs hanging
-    assert height[60] == pytest.approx(height[0], rel=0.02)  # after the first blow
+    np.testing.assert_allclose(height[60:300], height[0], rtol=0.02)  # after the first blow, and six more
 
 
 def test_friction_between_balls_takes_energy_and_no_momentum(paths):
@@ -198,7 +194,7 @@ def test_scripted_scenes_end_as_in_box2d(paths, name):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=PASSED_ON) if n == "cradle" else n for n, scene in SCRIPTS.items() if scene.joints],
+    [name for name, scene in SCRIPTS.items() if scene.joints],
 )
 def test_joints_gape_no_more_than_in_box2d(paths, name):
     assert paths["script", name].gaps()[: BOX2D["scenes"][name]["ticks"][-1] + 1].max() < max(
