@@ -77,9 +77,9 @@ MINICOSM_FN M<W> may_bounce(const RigidSettings& s, V<W> restitution, Array<W> p
   return (restitution > 0.0f) & is_new & (speed < -s.restitution_threshold);
 }
 
-// Throws back what may bounce and is about to touch: see contact.bounces.
+// Throws back what may bounce and is about to touch: see contact.bounces. Returns where something was thrown.
 template <int W, bool kWall>
-MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, kWall>& moved, Sides<W, kWall>& sides) {
+MINICOSM_FN M<W> throw_back(const RigidSettings& s, Array<W> c, const Sides<W, kWall>& moved, Sides<W, kWall>& sides) {
   const V<W> nx = c[kNormalX], ny = c[kNormalY], pull = c[kPull], restitution = c[kRestitution];
   const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
   M<W> meets[2];
@@ -94,7 +94,7 @@ MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
     const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
     wanted[k] = select(meets[k], back + pull - speed, zero);
   }
-  if (!any_of(meets[0] | meets[1])) return;
+  if (!any_of(meets[0] | meets[1])) return zero > one;
   const Array<W> p = c.at(kFirstPoint), q = c.at(kFirstPoint + kPointFields);
   const auto inverse = [&](V<W> x) { return 1.0f / select(x > 0.0f, x, one); };
   const V<W> stiff_p = inverse(p[kMass]), stiff_q = inverse(q[kMass]);
@@ -112,17 +112,19 @@ MINICOSM_FN void throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
     point[kTotal] = point[kTotal] + thrown[k];
     sides.push(thrown[k], nx, ny, point[kArmLeft], point[kArmRight]);
   }
+  return thrown[0] + thrown[1] > 0.0f;
 }
 
-// One pass over one contact of one or two points: see contact.py for what each does.
+// One pass over one contact of one or two points: see contact.py for what each does. Returns where something was thrown.
 template <int W, bool kWall, int kPoints, Pass kPass>
-MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, int index) {
+MINICOSM_FN M<W> solve_contact(const RigidBatch& b, const RigidWorld<W>& world, int index) {
   const RigidSettings& s = b.settings;
   const Array<W> c = world.contacts.at(index * kContactFields);
   const int pair = world.pair[index];
   Sides<W, kWall> sides = read_sides<W, kWall>(b, world, world.velocity, pair);
   const V<W> nx = c[kNormalX], ny = c[kNormalY];
   const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
+  M<W> thrown = zero > one;
 
   if constexpr (kPass == Pass::kWarmStart) {
     for (int k = 0; k < kPoints; k++) {
@@ -143,7 +145,7 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
       keep_scale = pick(1.0f - s.static_contact.impulse_scale, 1.0f - s.contact.impulse_scale);
     }
     if constexpr (kPass == Pass::kBiased) {
-      if (any_of(c[kRestitution] > 0.0f)) throw_back<W, kWall>(s, c, moved, sides);
+      if (any_of(c[kRestitution] > 0.0f)) thrown = throw_back<W, kWall>(s, c, moved, sides);
     }
     V<W> speed[kPoints];  // before either point is solved
     if constexpr (kPass == Pass::kRelaxed) {
@@ -197,19 +199,23 @@ MINICOSM_FN void solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
   }
 
   write_sides<W, kWall>(b, world, pair, sides);
+  return thrown;
 }
 
+// Returns in which worlds something was thrown.
 template <int W, Pass kPass>
-MINICOSM_PART void solve_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
+MINICOSM_PART M<W> solve_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
+  M<W> thrown = splat<W>(0.0f) > 1.0f;
   for (int i = 0; i < world.num_contacts; i++) {
     const int left = b.left[world.pair[i]], right = b.right[world.pair[i]];
     const bool is_round = left >= b.num_polygons || right >= b.num_polygons;  // a circle touches at one point
     if (left < b.num_walls) {
-      is_round ? solve_contact<W, true, 1, kPass>(b, world, i) : solve_contact<W, true, 2, kPass>(b, world, i);
+      thrown = thrown | (is_round ? solve_contact<W, true, 1, kPass>(b, world, i) : solve_contact<W, true, 2, kPass>(b, world, i));
     } else {
-      is_round ? solve_contact<W, false, 1, kPass>(b, world, i) : solve_contact<W, false, 2, kPass>(b, world, i);
+      thrown = thrown | (is_round ? solve_contact<W, false, 1, kPass>(b, world, i) : solve_contact<W, false, 2, kPass>(b, world, i));
     }
   }
+  return thrown;
 }
 
 }  // namespace MINICOSM_ISA

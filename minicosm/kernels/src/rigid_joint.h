@@ -216,6 +216,36 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   write_joint_sides<W>(world, sides);
 }
 
+constexpr RigidSoftness kVelocityAlone = {0.0f, 1.0f, 0.0f};  // mends no positions
+
+// One sweep over all joints.
+template <int W>
+MINICOSM_FN void solve_joints(const RigidBatch& b, const RigidWorld<W>& world, RigidSoftness bias) {
+  for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, bias);
+}
+
+// Sweeps of the velocities alone, in some of the worlds.
+template <int W>
+MINICOSM_PART void solve_joints_where(const RigidBatch& b, const RigidWorld<W>& world, M<W> where) {
+  for (int sweep = 0; sweep < b.settings.num_joint_sweeps; sweep++) {
+    for (int j = 0; j < b.num_joints; j++) {
+      const Array<W> impulse = world.joints.at(j * kJointFields + kJointImpulse);
+      const JointSides<W> before = read_joint_sides<W>(b, world, j);
+      V<W> old[6];
+      for (int k = 0; k < 6; k++) old[k] = impulse[k];
+      solve_joint<W>(b, world, j, kVelocityAlone);
+      JointSides<W> after = read_joint_sides<W>(b, world, j);
+      for (int k = 0; k < 6; k++) impulse[k] = select(where, impulse[k], old[k]);
+      const auto keep = [&](Velocity<W>& now, const Velocity<W>& then) {
+        now = {select(where, now.x, then.x), select(where, now.y, then.y), select(where, now.turn, then.turn)};
+      };
+      keep(after.a, before.a);
+      keep(after.b, before.b);
+      write_joint_sides<W>(world, after);
+    }
+  }
+}
+
 }  // namespace MINICOSM_ISA
 }  // namespace minicosm
 

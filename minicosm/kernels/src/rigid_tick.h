@@ -60,14 +60,13 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   clamp_velocities<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(b, world, j);
   solve_contacts<W, Pass::kWarmStart>(b, world);
-  for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, s.joint);
-  solve_contacts<W, Pass::kBiased>(b, world);
+  solve_joints<W>(b, world, s.joint);
+  const M<W> thrown = solve_contacts<W, Pass::kBiased>(b, world);
+  if (any_of(thrown)) solve_joints_where<W>(b, world, thrown);
   clamp_velocities<W>(b, world);
   integrate_positions<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
-  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) {
-    for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, {0.0f, 1.0f, 0.0f});
-  }
+  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) solve_joints<W>(b, world, kVelocityAlone);
   solve_contacts<W, Pass::kRelaxed>(b, world);
 }
 

@@ -2,14 +2,16 @@
 
 The order of things is fixed by the size alone, never by the scene. Contacts are found once; then each sub-step
 integrates velocities, applies the last impulses again, solves joints and contacts with the bias that mends positions,
-integrates positions, and solves once more without it. Contacts are visited in rounds (see `size.rounds`), within
-which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
+integrates positions, and solves once more without it. Where a contact bounced, joints are swept again before positions
+move, so that they pass the blow on rather than give way to it. Contacts are visited in rounds (see `size.rounds`),
+within which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
 
 Arrays are batch-last: leading axes as in `scene`, B scenes last.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -98,16 +100,13 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     joints, velocity = _solved_joints(
         pins, hangs, warm.joints, velocity, Stage(joint_spring, rate, config.max_pull_speed, config.max_speed, once)
     )
-    motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
-    motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=True)
+    motion, before = motion._replace(velocity=velocity), warm._replace(joints=joints)
+    motion, warm = _solved_contacts(prepared, motion, before, mends_positions=True)
+    stage = Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once)
+    sweep = functools.partial(_swept_joints, pins, stage=stage, count=config.num_joint_sweeps)
+    motion, warm = _where_thrown(before, motion, warm, functools.partial(sweep, hangs))
     motion = _advanced(motion._replace(velocity=_clamped(motion.velocity, config)), config.substep)
-    hangs, stage = (
-        _hangs(pins, motion),
-        Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once),
-    )
-    joints, velocity = warm.joints, motion.velocity
-    for _ in range(config.num_joint_sweeps):
-        joints, velocity = _solved_joints(pins, hangs, joints, velocity, stage)
+    joints, velocity = sweep(_hangs(pins, motion), warm.joints, motion.velocity)
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
     motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=False)
     free, walls = (i._replace(total=i.total + i.normal) for i in (warm.free, warm.walls))
@@ -265,6 +264,33 @@ def _solved_joints(
 ) -> tuple[jax.Array, jax.Array]:
     solve = lambda pin, hang, old, v: joint.solve(pin, hang, old, v, stage)  # noqa: E731
     return _over_joints(solve, pins, hangs, impulses, velocity, stage.fence)
+
+
+def _swept_joints(  # noqa: PLR0913, PLR0917  (as `_over_joints`)
+    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, stage: Stage, count: int
+) -> tuple[jax.Array, jax.Array]:
+    for _ in range(count):
+        impulses, velocity = _solved_joints(pins, hangs, impulses, velocity, stage)
+    return impulses, velocity
+
+
+def _where_thrown(
+    before: Warm, motion: Motion, warm: Warm, sweep: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+) -> tuple[Motion, Warm]:
+    """`sweep` the joints of the scenes in which a contact has bounced since `before`."""
+    if not warm.joints.shape[0]:
+        return motion, warm
+    thrown = functools.reduce(
+        jnp.logical_or,
+        ((new.total > old.total).any((0, 1, 2)) for new, old in ((warm.free, before.free), (warm.walls, before.walls))),
+    )
+
+    def swept(joints: jax.Array, velocity: jax.Array) -> tuple[jax.Array, jax.Array]:
+        after = sweep(joints, velocity)
+        return jnp.where(thrown, after[0], joints), jnp.where(thrown, after[1], velocity)
+
+    joints, velocity = jax.lax.cond(thrown.any(), swept, lambda *same: same, warm.joints, motion.velocity)
+    return motion._replace(velocity=velocity), warm._replace(joints=joints)
 
 
 def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm: Warm) -> State:

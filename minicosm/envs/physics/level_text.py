@@ -1,0 +1,133 @@
+"""Reading and writing level files, and saying what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+from typing import Any
+
+from pydantic import ValidationError
+
+from minicosm.envs.physics.format import FORMAT, VERSION, LevelFile
+
+LARGEST_FILE = 4 * 2**20  # bytes
+
+
+def read(path: str | os.PathLike[str]) -> LevelFile:
+    """The level in the file at `path`.
+
+    Raises FileNotFoundError, or ValueError in one sentence that begins with the path and names the place in it.
+    """
+    file = pathlib.Path(path)
+    if file.is_dir():
+        raise ValueError(f"{file}: a folder; expected a level file")
+    if file.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{file}: {file.stat().st_size} bytes; a level file has at most {LARGEST_FILE}")
+    return parse(file.read_bytes(), str(file))
+
+
+def parse(content: bytes | str, source: str) -> LevelFile:
+    """The level that `content` describes; `source` stands for it in errors. Raises ValueError as `read` does."""
+    data = _loaded(content, source)
+    if not isinstance(data, dict):
+        raise ValueError(f"{source}: {_shown(data)}; expected an object that describes a level")
+    if "env_state" in data:
+        raise ValueError(f"{source}: a level of Kinetix; turn it into one of ours by `minicosm import kinetix`")
+    if data.get("format") != FORMAT:
+        raise ValueError(f'{source}: format is {_shown(data.get("format"))}; expected "{FORMAT}"')
+    if data.get("version") != VERSION:
+        raise ValueError(f"{source}: version is {_shown(data.get('version'))}; this minicosm reads version {VERSION}")
+    try:
+        return LevelFile.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(f"{source}: {_told(error)}") from None
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(f"{source}: a number is too large or the file too deep ({error})") from None
+
+
+def _loaded(content: bytes | str, source: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen = dict(pairs)
+        if len(seen) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
+        return seen
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is no number of JSON")
+
+    try:
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
+        return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: not text in UTF-8 ({error.reason} at byte {error.start})") from None
+    except RecursionError:
+        raise ValueError(f"{source}: nested too deeply; a level has no more than a few layers") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{source}: line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except ValueError as error:
+        raise ValueError(f"{source}: not JSON ({error})") from None
+
+
+def _told(error: ValidationError) -> str:
+    """The first mistake: where it is, the value, and what was expected."""
+    first = error.errors(include_url=False)[0]
+    place = ""
+    for step in first["loc"]:
+        if isinstance(step, int):
+            place += f"[{step}]"
+        elif re.fullmatch(r"[a-z_]+", step):  # else the name of an alternative, as pydantic calls it
+            place += f".{step}" if place else step
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    if first["type"] == "extra_forbidden":
+        return f"{place} is no field of a level; see docs/physics-levels.md"
+    if first["type"] == "value_error":
+        return f"{place}: {message}" if place else message
+    return f"{place} is {_shown(first['input'])}: {message}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(type(value).__name__)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def text(file: LevelFile) -> str:
+    """The file as text, one shape, joint or thruster to a line; what is as usual is left out."""
+    data = file.model_dump(exclude_defaults=True)
+    head = {"format": FORMAT, "version": VERSION}
+    lines = []
+    for name, value in (head | {k: data[k] for k in LevelFile.model_fields if k in data and k not in head}).items():
+        if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
+            items = ",\n".join(f"    {json.dumps(_short(item), ensure_ascii=False)}" for item in value)
+            lines.append(f'  "{name}": [\n{items}\n  ]')
+        else:
+            lines.append(f'  "{name}": {json.dumps(_short(value), ensure_ascii=False)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _short(value: Any) -> Any:
+    """Whole numbers without a point."""
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def write(file: LevelFile, path: str | os.PathLike[str]) -> None:
+    """Write `file` to `path`. What is there is replaced in one go, and kept if writing fails."""
+    target = pathlib.Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(text(file), encoding="utf-8")
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
