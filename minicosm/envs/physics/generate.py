@@ -156,7 +156,7 @@ def _trees(draws: _Draws, size: Size, controls: _Controls) -> _Trees:
     together = (to_root[:, None] == to_root) & present[:, None] & present
 
     fixed = draws.shape()
-    static = jnp.where(rank == 0, has_motor & (fixed < 0.35), jnp.where(rank == 1, fixed < 0.65, fixed < 0.45))
+    static = jnp.where(rank == 0, has_motor & (fixed < 0.25), jnp.where(rank == 1, fixed < 0.65, fixed < 0.45))
     return _Trees(
         rank=rank,
         present=present,
@@ -184,7 +184,7 @@ class _Bodies(NamedTuple):
 
 def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     num_shapes, num_polygons = num_loose(size)
-    scale = float(np.clip(math.sqrt(12 / min(num_shapes, _MOST)), 0.5, 1.0))
+    scale = float(np.clip(math.sqrt(14 / min(num_shapes, _MOST)), 0.5, 1.5))
     kind, is_long, is_tidy = draws.shape(), draws.shape(), draws.shape() < 0.5
     is_platform = tree.static & (tree.rank > 0) & (is_long < 0.7)
     is_bar = ~is_platform & (is_long < jnp.where(tree.child, 0.55, 0.25))
@@ -328,7 +328,9 @@ def _place(draws: _Draws, tree: _Trees, posed: _Posed, bodies: _Bodies) -> _Plac
 
     size = jnp.maximum(natural - 2 * _MARGIN, 1e-3)
     limit = jnp.min((box - 2 * _MARGIN) / size, axis=-1)
-    scale = jnp.minimum(jnp.where(tree.static, 1.4, 1.0), limit)
+    is_base = jnp.any(tree.together & (rank == 0), axis=1) & tree.static
+    growth = jnp.where(is_base, 2.5, draws.shape(1.0, 1.7))  # what hangs on a fixed base must be able to reach
+    scale = jnp.minimum(growth, limit)
     slack = box - 2 * _MARGIN - scale[:, None] * size
     aside, up = draws.shape(), draws.shape()
     rests = ~tree.static & (draws.shape() < 0.6)
