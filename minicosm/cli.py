@@ -14,6 +14,8 @@ _COMMANDS = {
     "train": "train a policy in a world, on the device",
     "render": "record a rollout as GIF or MP4",
     "bench": "measure environment steps per second, natively and through each interface",
+    "solve": "look for actions that win a physics level, and keep them as a replay",
+    "import": "turn level files of other projects into our own",
 }
 _HELP = f"""usage: minicosm COMMAND [--help] ...
 

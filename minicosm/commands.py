@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import tyro
@@ -43,7 +44,14 @@ def run(name: str, arguments: Sequence[str]) -> None:
     if name == "train":
         train(list(arguments))
         return
-    command = {"list": list_worlds, "demo": demo, "render": render, "bench": bench}[name]
+    command = {
+        "list": list_worlds,
+        "demo": demo,
+        "render": render,
+        "bench": bench,
+        "solve": solve,
+        "import": import_levels,
+    }[name]
     tyro.cli(command, prog=f"minicosm {name}", args=arguments)
 
 
@@ -133,6 +141,79 @@ def bench(
     """
     env = minicosm.make(world, **world_settings(set))
     show_speeds(measure_with_progress(throughput.ways_of(env, num_envs), turns))
+
+
+def solve(
+    level: tyro.conf.Positional[str],
+    *,
+    out: Path | None = None,
+    worlds: int = 2048,
+    attempts: int = 12,
+    seed: int = 0,
+) -> None:
+    """Look for actions that win a physics level, and keep them as a replay.
+
+    Args:
+        level: name of a library level, or a level file.
+        out: file for the replay; without it nothing is kept.
+        worlds: copies of the world that search side by side.
+        attempts: searches from the start until one wins.
+        seed: chooses what is tried.
+    """
+    from minicosm.envs.physics import PhysicsConfig, format, level_text, library, plan, replay
+
+    is_file = level.endswith(".json") or Path(level).exists()
+    file = level_text.read(level) if is_file else library.file(level)
+    size = format.smallest_size(file)
+    if size is None:
+        raise ValueError(f"{level} is larger than size L: solve it from Python, with a PhysicsConfig that holds it")
+    config = PhysicsConfig(size=size)
+    search = plan.PlanConfig(worlds, attempts, seed)
+    with Console(stderr=True).status(f"searching, size {size.upper()}"):
+        found = plan.plan(file.to_level(config, level), config, search)
+    print(f"{found.num_steps:,} steps simulated in {found.attempts} search{'es' if found.attempts > 1 else ''}")
+    if not found.is_solved:
+        print(f"not solved: at best {found.distance:.2f} m from green to blue; best return {found.best_return:g}")
+        return
+    print(f"solved in {len(found.actions)} steps; best return {found.best_return:g}")
+    if out is not None:
+        name = Path(level).stem
+        made = replay.Replay(name, found.actions, config.num_motor_bindings, config.num_thruster_bindings)
+        replay.write(made, out)
+        print(f"written: {out}")
+
+
+def import_levels(
+    source: tyro.conf.Positional[Literal["kinetix"]],
+    files: tyro.conf.Positional[tuple[Path, ...]],
+    *,
+    out: Path,
+    force: bool = False,
+) -> None:
+    """Turn level files of other projects into our own. A file that cannot be read is told of, and the others go on.
+
+    Args:
+        source: the project whose files they are.
+        files: level files.
+        out: folder for our files, which keep their names.
+        force: write over files that are there.
+    """
+    from minicosm.envs.physics import kinetix, level_text
+
+    out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for file in files:
+        target = out / file.name
+        try:
+            if target.exists() and not force:
+                raise ValueError(f"{target} is there already: choose another folder, or say --force")
+            level_text.write(kinetix.read(file), target)
+            print(f"written: {target}")
+        except (ValueError, OSError) as error:
+            failed += 1
+            print(f"error: {error}", file=sys.stderr)
+    if failed:
+        raise ValueError(f"{failed} of {len(files)} files were not imported")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -109,3 +110,55 @@ _register_maze(
     "maze-multi", "four agents among random walls, each bound for its own goal, in each other's way", None,
     "minicosm/Maze-v0", num_agents=4, level_kind="solvable",
 )  # fmt: skip
+
+
+def _register_physics(
+    name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any
+) -> None:
+    module = "minicosm.envs.physics"
+    register(
+        Entry(name, f"{module}:Physics", f"{module}:PhysicsConfig", settings, summary, gymnasium_id, pettingzoo_id)
+    )
+
+
+for _size, _contents in (("s", "one body"), ("m", "a machine of two"), ("l", "whole contraptions")):
+    _register_physics(
+        f"physics-{_size}",
+        f"random levels of rigid bodies, size {_size.upper()}: {_contents}",
+        f"minicosm/Physics-{_size.upper()}-v0",
+        None,
+        size=_size,
+    )
+for _size in "sml":
+    _register_physics(
+        f"library-{_size}",
+        f"the hand-made levels of size {_size.upper()}, all in one batch",
+        f"minicosm/Library-{_size.upper()}-v0",
+        None,
+        size=_size,
+        levels="library",
+    )
+for _size, _agents in (("m", 2), ("l", 2), ("l", 4)):
+    _register_physics(
+        f"physics-{_size}-{_agents}agents",
+        f"random levels of size {_size.upper()}, whose controls {_agents} agents share",
+        None,
+        f"minicosm/Physics-{_size.upper()}-{_agents}agents-v0",
+        size=_size,
+        num_agents=_agents,
+    )
+_register_physics(
+    "library-l-2agents", "the hand-made levels of size L, whose controls two agents share", None,
+    "minicosm/Library-L-2agents-v0", size="l", levels="library", num_agents=2,
+)  # fmt: skip
+
+# One world for each hand-made level. The files lie in folders named after the size that they need.
+for _file in sorted((pathlib.Path(__file__).parent / "physics" / "library").glob("[sml]/*.json")):
+    _register_physics(
+        _file.stem,
+        f"the hand-made level {_file.stem.replace('_', ' ')!r}",
+        f"minicosm/{''.join(word.capitalize() for word in _file.stem.split('_'))}-v0",
+        None,
+        size=_file.parent.name,
+        levels=_file.stem,
+    )

@@ -144,7 +144,8 @@ class Physics(Environment[Level, State]):
         """u8[height, width, 3]: a picture of the state, made on the device."""
         from minicosm.envs.physics import draw  # the picture is not part of the world
 
-        return draw.draw(state.level, state.bodies, state.signals)
+        style = draw.DrawStyle(num_motor_bindings=self.config.num_motor_bindings)
+        return draw.draw(state.level, state.bodies, state.signals, style)
 
     def _reward(self, before: State, after: State) -> jax.Array:
         """f32[]: what this step brought."""

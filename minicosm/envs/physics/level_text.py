@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str]) -> LevelFile:
 
 def parse(content: bytes | str, source: str) -> LevelFile:
     """The level that `content` describes; `source` stands for it in errors. Raises ValueError as `read` does."""
-    data = _loaded(content, source)
+    data = loaded(content, source)
     if not isinstance(data, dict):
         raise ValueError(f"{source}: {_shown(data)}; expected an object that describes a level")
     if "env_state" in data:
@@ -42,12 +42,14 @@ def parse(content: bytes | str, source: str) -> LevelFile:
     try:
         return LevelFile.model_validate(data)
     except ValidationError as error:
-        raise ValueError(f"{source}: {_told(error)}") from None
+        raise ValueError(f"{source}: {told(error)}") from None
     except (OverflowError, RecursionError) as error:
         raise ValueError(f"{source}: a number is too large or the file too deep ({error})") from None
 
 
-def _loaded(content: bytes | str, source: str) -> Any:
+def loaded(content: bytes | str, source: str) -> Any:
+    """What the JSON text `content` holds. Raises ValueError, in one sentence, for one that is not strictly JSON."""
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = dict(pairs)
         if len(seen) < len(pairs):
@@ -71,8 +73,8 @@ def _loaded(content: bytes | str, source: str) -> Any:
         raise ValueError(f"{source}: not JSON ({error})") from None
 
 
-def _told(error: ValidationError) -> str:
-    """The first mistake: where it is, the value, and what was expected."""
+def told(error: ValidationError) -> str:
+    """The first mistake of a level: where it is, the value, and what was expected."""
     first = error.errors(include_url=False)[0]
     place = ""
     for step in first["loc"]:

@@ -65,7 +65,13 @@ def observe(state: State, config: PhysicsConfig) -> dict[str, jax.Array] | jax.A
     if config.observation_kind == "pixels":
         from minicosm.envs.physics import draw  # pictures are not part of the world unless they are looked at
 
-        picture = draw.pixels(state.level, state.bodies, state.signals, config.pixels)
+        style = draw.DrawStyle(
+            pixels=config.pixels,
+            view=(0.0, 0.0, ROOM, ROOM),
+            details=False,
+            num_motor_bindings=config.num_motor_bindings,
+        )
+        picture = draw.draw(state.level, state.bodies, state.signals, style)
         return jnp.broadcast_to(picture, (agents, *picture.shape))
     parts = _entities(state, config)
     if config.observation_kind == "entities":

@@ -63,16 +63,15 @@ class _Habits:
     keep: float  # chance that a copy goes on with what it does
     greed: float  # share of the copies chosen for nearness rather than for being rare
     cell: float  # m, within which copies count as alike
-    shortest: int  # it gives up after so many steps
 
 
 _HABITS = (
-    _Habits(hold=8, keep=0.5, greed=0.5, cell=0.4, shortest=10**6),
-    _Habits(hold=4, keep=0.6, greed=0.3, cell=0.3, shortest=10**6),
-    _Habits(hold=16, keep=0.4, greed=0.2, cell=0.5, shortest=10**6),
-    _Habits(hold=2, keep=0.8, greed=0.5, cell=0.2, shortest=10**6),
-    _Habits(hold=8, keep=0.7, greed=0.05, cell=0.25, shortest=10**6),
-    _Habits(hold=4, keep=0.3, greed=0.7, cell=0.4, shortest=10**6),
+    _Habits(hold=8, keep=0.5, greed=0.5, cell=0.4),
+    _Habits(hold=4, keep=0.6, greed=0.3, cell=0.3),
+    _Habits(hold=16, keep=0.4, greed=0.2, cell=0.5),
+    _Habits(hold=2, keep=0.8, greed=0.5, cell=0.2),
+    _Habits(hold=8, keep=0.7, greed=0.05, cell=0.25),
+    _Habits(hold=4, keep=0.3, greed=0.7, cell=0.4),
 )
 
 
@@ -130,7 +129,7 @@ def _search(
     now = np.zeros((num_worlds, len(choices)), np.float32)
     history: list[tuple[np.ndarray, np.ndarray]] = []  # of each choice: whom each world comes from, what it did
     parents = np.arange(num_worlds)
-    limit = min(config.max_steps, habits.shortest)
+    limit = config.max_steps
     simulated = 0
     for begin in range(0, limit, habits.hold):
         length = min(habits.hold, limit - begin)
@@ -138,7 +137,7 @@ def _search(
         keeps = generator.random((num_worlds, 1)) < (habits.keep if begin else 0.0)
         changes = generator.random(now.shape) < 0.7
         now = np.where(keeps | ~changes, now[parents], fresh)
-        state, (won_at, lost, distance, features) = _advance(env, state, parents, now, length)
+        state, (won_at, lost, distance, features) = _advance(env, state, parents, now, np.int32(length))
         history.append((parents, now))
         simulated += num_worlds * length
         won_at = np.asarray(won_at)
@@ -199,8 +198,8 @@ def _begin(env: Physics, level: Level, num_worlds: int) -> State:
     return copies
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4), donate_argnums=1)
-def _advance(env: Physics, state: State, parents: jax.Array, actions: jax.Array, length: int) -> Any:
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _advance(env: Physics, state: State, parents: jax.Array, actions: jax.Array, length: jax.Array) -> Any:
     """The worlds after `length` steps from those of their parents, and what came of it.
 
     That is: i32[worlds] the step in which each won (`length` if it did not), bool[worlds] whether it is lost,
@@ -210,13 +209,13 @@ def _advance(env: Physics, state: State, parents: jax.Array, actions: jax.Array,
     state = dataclasses.replace(jax.tree.map(lambda x: x[parents], state), level=level)
     key = jax.random.key(0)
 
-    def step(carry: tuple[State, jax.Array], index: jax.Array) -> tuple[tuple[State, jax.Array], None]:
+    def step(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         state, won_at = carry
         state, _ = jax.vmap(env.step, in_axes=(None, 0, 0))(key, state, actions[:, None])
-        return (state, jnp.where(state.success, jnp.minimum(won_at, index), won_at)), None
+        return state, jnp.where(state.success, jnp.minimum(won_at, index), won_at)
 
     won_at = jnp.full(parents.shape, length, jnp.int32)
-    (state, won_at), _ = jax.lax.scan(step, (state, won_at), jnp.arange(length))
+    state, won_at = jax.lax.fori_loop(0, length, step, (state, won_at))
     return state, (won_at, state.failure, state.distance, jax.vmap(_features)(state))
 
 

@@ -94,6 +94,7 @@ MINICOSM_FN M<W> throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
     const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
     wanted[k] = select(meets[k], back + pull - speed, zero);
   }
+  for (int k = 0; k < 2; k++) c[kFirstPoint + k * kPointFields + kRebound] = splat<W>(kNotThrown);
   if (!any_of(meets[0] | meets[1])) return zero > one;
   const Array<W> p = c.at(kFirstPoint), q = c.at(kFirstPoint + kPointFields);
   const auto inverse = [&](V<W> x) { return 1.0f / select(x > 0.0f, x, one); };
@@ -110,6 +111,7 @@ MINICOSM_FN M<W> throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
   for (int k = 0; k < 2; k++) {
     const Array<W> point = c.at(kFirstPoint + k * kPointFields);
     point[kTotal] = point[kTotal] + thrown[k];
+    point[kRebound] = select(thrown[k] > 0.0f, zero, point[kRebound]);
     sides.push(thrown[k], nx, ny, point[kArmLeft], point[kArmRight]);
   }
   return thrown[0] + thrown[1] > 0.0f;
@@ -216,6 +218,37 @@ MINICOSM_PART M<W> solve_contacts(const RigidBatch& b, const RigidWorld<W>& worl
     }
   }
   return thrown;
+}
+
+// Of the points that were thrown in this sub-step: notes their normal speed (kThrow false), or throws them again to the
+// one that was noted (contact.restore).
+template <int W, bool kWall, bool kThrow>
+MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world, const Array<W> c, int pair) {
+  Sides<W, kWall> sides = read_sides<W, kWall>(b, world, world.velocity, pair);
+  const V<W> nx = c[kNormalX], ny = c[kNormalY];
+  for (int k = 0; k < 2; k++) {
+    const Array<W> p = c.at(kFirstPoint + k * kPointFields);
+    const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]), noted = p[kRebound];
+    if constexpr (kThrow) {
+      const V<W> thrown = p[kMass] * max(noted - speed, splat<W>(0.0f));
+      p[kTotal] = p[kTotal] + thrown;
+      sides.push(thrown, nx, ny, p[kArmLeft], p[kArmRight]);
+    } else {
+      p[kRebound] = select(noted > kNotThrown, speed, noted);
+    }
+  }
+  if constexpr (kThrow) write_sides<W, kWall>(b, world, pair, sides);
+}
+
+template <int W, bool kThrow>
+MINICOSM_PART void follow_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
+  for (int i = 0; i < world.num_contacts; i++) {
+    const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
+    if (!any_of(c[kRestitution] > 0.0f)) continue;
+    const int pair = world.pair[i];
+    b.left[pair] < b.num_walls ? follow_contact<W, true, kThrow>(b, world, c, pair)
+                               : follow_contact<W, false, kThrow>(b, world, c, pair);
+  }
 }
 
 }  // namespace MINICOSM_ISA

@@ -53,6 +53,15 @@ MINICOSM_FN void integrate_positions(const RigidBatch& b, const RigidWorld<W>& w
   }
 }
 
+// Lets joints pass on what contacts threw, in the worlds where they did: see reference._passed_on.
+template <int W>
+MINICOSM_PART void pass_on(const RigidBatch& b, const RigidWorld<W>& world, M<W> thrown) {
+  follow_contacts<W, false>(b, world);
+  solve_joints_where<W>(b, world, thrown);
+  follow_contacts<W, true>(b, world);
+  solve_joints_where<W>(b, world, thrown);
+}
+
 template <int W>
 MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   const RigidSettings& s = b.settings;
@@ -62,7 +71,7 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   solve_contacts<W, Pass::kWarmStart>(b, world);
   solve_joints<W>(b, world, s.joint);
   const M<W> thrown = solve_contacts<W, Pass::kBiased>(b, world);
-  if (any_of(thrown)) solve_joints_where<W>(b, world, thrown);
+  if (b.num_joints && any_of(thrown)) pass_on<W>(b, world, thrown);
   clamp_velocities<W>(b, world);
   integrate_positions<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
@@ -71,7 +80,8 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
 }
 
 // sweep.py: shortens the paths of shapes whose core would enter a static shape.
-constexpr float kCore = 0.5f;  // of the inner radius
+constexpr float kCore = 0.5f;    // of the inner radius
+constexpr float kShort = 0.01f;  // of the core: so far ahead of the surface it stops
 
 template <int W>
 MINICOSM_FN V<W> core_of(const RigidBatch& b, const RigidWorld<W>& world, int shape) {
@@ -152,6 +162,8 @@ MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& wor
       const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
       fraction = select(counts, min(fraction, reached), fraction);
     }
+    const V<W> short_of = kShort * core / sqrt(max(length_squared, splat<W>(kTiny)));
+    fraction = select(fraction < 1.0f, max(fraction - short_of, splat<W>(0.0f)), fraction);
     world.moved[3 * free] = dx * fraction;
     world.moved[3 * free + 1] = dy * fraction;
   }

@@ -97,8 +97,10 @@ enum PointField {
   kImpulse,         // N s, of the last sub-step
   kImpulseAcross,   // N s
   kTotal,           // N s, along the normal, of the tick, bounces included
+  kRebound,         // m/s: normal speed with which the point left when it was thrown in this sub-step; else kNotThrown
   kPointFields,
 };
+constexpr float kNotThrown = -1e9f;
 constexpr int kContactFields = kFirstPoint + 2 * kPointFields;
 
 // Numbers of a joint in the scratch memory: a and b are its shapes.

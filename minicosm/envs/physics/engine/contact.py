@@ -218,3 +218,21 @@ def solve(
     given = new - jnp.stack([impulses.normal - thrown, impulses.tangent])
     left, right = apply(rows, given, left, right)
     return Impulses(new[0], new[1], impulses.total + thrown), left, right
+
+
+def normal_speed(rows: Rows, left: jax.Array, right: jax.Array) -> jax.Array:
+    """f32[2 (point), n, B] m/s: of right away from left, whose velocities are f32[3, n, B]."""
+    return relative_motion(rows.jacobian, left, right)[0]
+
+
+def restore(  # noqa: PLR0913, PLR0917  (one pair's data, as a round hands them over)
+    left: jax.Array, right: jax.Array, rows: Rows, impulses: Impulses, thrown: jax.Array, speed: jax.Array
+) -> tuple[Impulses, jax.Array, jax.Array]:
+    """Throw again what was `thrown`, up to the normal `speed` that it had then; bool and m/s, [2 (point), n, B]."""
+    lacks = speed - normal_speed(rows, left, right)
+    first = jnp.where(thrown[0], rows.mass[0, 0] * jnp.maximum(lacks[0], 0.0), 0.0)
+    second = jnp.maximum(lacks[1] - rows.coupling[0] * first, 0.0)
+    second = jnp.where(thrown[1], rows.mass[0, 1] * second, 0.0)
+    push = jnp.stack([first, second])
+    left, right = apply(rows, jnp.stack([push, jnp.zeros_like(push)]), left, right)
+    return impulses._replace(total=impulses.total + push), left, right

@@ -3,8 +3,8 @@
 The order of things is fixed by the size alone, never by the scene. Contacts are found once; then each sub-step
 integrates velocities, applies the last impulses again, solves joints and contacts with the bias that mends positions,
 integrates positions, and solves once more without it. Where a contact bounced, joints are swept again before positions
-move, so that they pass the blow on rather than give way to it. Contacts are visited in rounds (see `size.rounds`),
-within which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
+move, so that they pass the blow on rather than give way to it. Contacts are visited in rounds (see `size.rounds`), within
+which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
 
 Arrays are batch-last: leading axes as in `scene`, B scenes last.
 """
@@ -104,7 +104,7 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     motion, warm = _solved_contacts(prepared, motion, before, mends_positions=True)
     stage = Stage(Softness(0.0, 1.0, 0.0), rate, config.max_pull_speed, config.max_speed, once)
     sweep = functools.partial(_swept_joints, pins, stage=stage, count=config.num_joint_sweeps)
-    motion, warm = _where_thrown(before, motion, warm, functools.partial(sweep, hangs))
+    motion, warm = _passed_on(prepared, before, motion, warm, functools.partial(sweep, hangs))
     motion = _advanced(motion._replace(velocity=_clamped(motion.velocity, config)), config.substep)
     joints, velocity = sweep(_hangs(pins, motion), warm.joints, motion.velocity)
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
@@ -274,23 +274,39 @@ def _swept_joints(  # noqa: PLR0913, PLR0917  (as `_over_joints`)
     return impulses, velocity
 
 
-def _where_thrown(
-    before: Warm, motion: Motion, warm: Warm, sweep: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
-) -> tuple[Motion, Warm]:
-    """`sweep` the joints of the scenes in which a contact has bounced since `before`."""
+Sweep = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, sweep: Sweep) -> tuple[Motion, Warm]:
+    """Let joints pass on what contacts threw since `before`, in the scenes in which they threw something.
+
+    Joints give way to a blow until they are swept, which slows what was thrown: it is thrown again to the speed that
+    it had, and the joints swept once more.
+    """
     if not warm.joints.shape[0]:
         return motion, warm
-    thrown = functools.reduce(
-        jnp.logical_or,
-        ((new.total > old.total).any((0, 1, 2)) for new, old in ((warm.free, before.free), (warm.walls, before.walls))),
-    )
+    free, walls = (new.total > old.total for new, old in ((warm.free, before.free), (warm.walls, before.walls)))
+    thrown = free.any((0, 1, 2)) | walls.any((0, 1, 2))
+    table, still = rounds(prepared.size), jnp.zeros_like(motion.velocity)
 
-    def swept(joints: jax.Array, velocity: jax.Array) -> tuple[jax.Array, jax.Array]:
-        after = sweep(joints, velocity)
-        return jnp.where(thrown, after[0], joints), jnp.where(thrown, after[1], velocity)
+    def passed(warm: Warm, velocity: jax.Array) -> tuple[Warm, jax.Array]:
+        left, right = (jnp.moveaxis(velocity[:, seat], 1, 0) for seat in (table.left, table.right))
+        speed = jax.vmap(contact.normal_speed)(prepared.free, left, right)
+        speed_walls = jax.vmap(contact.normal_speed, in_axes=(0, None, None))(prepared.walls, still, velocity)
+        joints, velocity = sweep(warm.joints, velocity)
+        new_free, velocity = _over_rounds(contact.restore, velocity, prepared.free, warm.free, free, speed)
+        new_walls, velocity = _over_walls(contact.restore, velocity, prepared.walls, warm.walls, walls, speed_walls)
+        joints, velocity = sweep(joints, velocity)
+        return Warm(new_free, new_walls, joints), velocity
 
-    joints, velocity = jax.lax.cond(thrown.any(), swept, lambda *same: same, warm.joints, motion.velocity)
-    return motion._replace(velocity=velocity), warm._replace(joints=joints)
+    def somewhere(warm: Warm, velocity: jax.Array) -> tuple[Warm, jax.Array]:
+        after: tuple[Warm, jax.Array] = jax.tree.map(
+            lambda new, old: jnp.where(thrown, new, old), passed(warm, velocity), (warm, velocity)
+        )
+        return after
+
+    warm, velocity = jax.lax.cond(thrown.any(), somewhere, lambda *same: same, warm, motion.velocity)
+    return motion._replace(velocity=velocity), warm
 
 
 def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm: Warm) -> State:

@@ -19,6 +19,7 @@ from minicosm.envs.physics.engine.scene import Scene, State
 from minicosm.envs.physics.engine.size import pair_index
 
 CORE = 0.5  # of the inner radius
+SHORT = 0.01  # of the core: so far ahead of the surface it stops, or rounding might let it start inside the next time
 
 
 def inner_radius(scene: Scene) -> jax.Array:
@@ -49,6 +50,8 @@ def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     is_static = (scene.inverse_mass == 0.0)[:, None]
     is_fast = path[0] ** 2 + path[1] ** 2 > core**2
     fraction = least(jnp.where(is_static & is_fast & _meets(scene), reached, 1.0), 0)
+    short = SHORT * core / jnp.sqrt(jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12))
+    fraction = jnp.where(fraction < 1.0, jnp.maximum(fraction - short, 0.0), fraction)
     return jnp.concatenate([moved[:2] * fraction, moved[2:]])
 
 

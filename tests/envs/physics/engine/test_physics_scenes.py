@@ -141,7 +141,7 @@ def test_elastic_impacts_keep_momentum_and_energy(paths, name):
 def test_a_cradle_keeps_its_energy(paths):
     path = paths["cradle"]
     height = path.energy() + path.mass.sum() * G * 1.0  # above all discs hanging
-    assert height[60] == pytest.approx(height[0], rel=0.02)  # after the first blow
+    np.testing.assert_allclose(height[60:300], height[0], rtol=0.02)  # after the first blow, and six more
 
 
 def test_friction_between_balls_takes_energy_and_no_momentum(paths):
@@ -192,7 +192,10 @@ def test_scripted_scenes_end_as_in_box2d(paths, name):
     assert outcome == noted["outcome"] or (name, outcome) == ("heavy_on_stack_30x", "stands")
 
 
-@pytest.mark.parametrize("name", [name for name, scene in SCRIPTS.items() if scene.joints])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, scene in SCRIPTS.items() if scene.joints],
+)
 def test_joints_gape_no_more_than_in_box2d(paths, name):
     assert paths["script", name].gaps()[: BOX2D["scenes"][name]["ticks"][-1] + 1].max() < max(
         0.005, 1.5 * BOX2D["scenes"][name]["worst_joint_gap"]
