@@ -197,13 +197,14 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     if size.max_vertices > 4:
         fewest_corners = jnp.where(kind > 0.85, jnp.floor(4 + (size.max_vertices - 3) * (kind - 0.85) / 0.15), fewest_corners)
     corners = jnp.where(is_box, 4, fewest_corners.astype(jnp.int32))
-    index = jnp.minimum(np.arange(size.max_vertices), corners[:, None] - 1)
+    index = np.arange(size.max_vertices)
     jitter = jnp.where(is_box[:, None] | is_tidy[:, None], 0.0, 0.4 * (draws.jitter - 0.5))
-    jitter = jnp.where(np.arange(size.max_vertices) < corners[:, None], jitter, _last(jitter, corners))
     angle = 2 * jnp.pi * (index + 0.5 + jitter) / corners[:, None]
     stretch = scale * jnp.where(is_box, math.sqrt(2.0), 1.25)
     vertices = jnp.stack([width, height], axis=-1)[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-    vertices = (stretch[:, None, None] * vertices)[:num_polygons]
+    vertices = draws.once(stretch[:, None, None] * vertices)
+    last = jnp.sum(jnp.where((index == corners[:, None] - 1)[..., None], vertices, 0.0), axis=1, keepdims=True)
+    vertices = jnp.where((index < corners[:, None])[..., None], vertices, last)[:num_polygons]
     mass, centroid, _ = polygon_mass(vertices)
     radius = scale * _log(draws.shape(), 0.09, 0.32)[num_polygons:]
 
@@ -225,12 +226,6 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
 def _log(fraction: jax.Array, low: float, high: float) -> jax.Array:
     """From `low` to `high`, evenly on a logarithmic scale."""
     return low * jnp.exp(fraction * math.log(high / low))
-
-
-def _last(values: jax.Array, count: jax.Array) -> jax.Array:
-    """f32[N, V], i32[N] -> f32[N, 1]: the value of each row's last corner."""
-    is_last = np.arange(values.shape[1]) == count[:, None] - 1
-    return jnp.sum(jnp.where(is_last, values, 0.0), axis=1, keepdims=True)
 
 
 class _Posed(NamedTuple):
