@@ -156,7 +156,7 @@ def _trees(draws: _Draws, size: Size, controls: _Controls) -> _Trees:
     together = (to_root[:, None] == to_root) & present[:, None] & present
 
     fixed = draws.shape()
-    static = jnp.where(rank == 0, has_motor & (fixed < 0.35), jnp.where(rank == 1, fixed < 0.65, fixed < 0.45))
+    static = jnp.where(rank == 0, has_motor & (fixed < 0.25), jnp.where(rank == 1, fixed < 0.65, fixed < 0.45))
     return _Trees(
         rank=rank,
         present=present,
@@ -184,7 +184,7 @@ class _Bodies(NamedTuple):
 
 def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     num_shapes, num_polygons = num_loose(size)
-    scale = float(np.clip(math.sqrt(12 / min(num_shapes, _MOST)), 0.5, 1.0))
+    scale = float(np.clip(math.sqrt(14 / min(num_shapes, _MOST)), 0.5, 1.5))
     kind, is_long, is_tidy = draws.shape(), draws.shape(), draws.shape() < 0.5
     is_platform = tree.static & (tree.rank > 0) & (is_long < 0.7)
     is_bar = ~is_platform & (is_long < jnp.where(tree.child, 0.55, 0.25))
@@ -197,13 +197,14 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     if size.max_vertices > 4:
         fewest_corners = jnp.where(kind > 0.85, jnp.floor(4 + (size.max_vertices - 3) * (kind - 0.85) / 0.15), fewest_corners)
     corners = jnp.where(is_box, 4, fewest_corners.astype(jnp.int32))
-    index = jnp.minimum(np.arange(size.max_vertices), corners[:, None] - 1)
+    index = np.arange(size.max_vertices)
     jitter = jnp.where(is_box[:, None] | is_tidy[:, None], 0.0, 0.4 * (draws.jitter - 0.5))
-    jitter = jnp.where(np.arange(size.max_vertices) < corners[:, None], jitter, _last(jitter, corners))
     angle = 2 * jnp.pi * (index + 0.5 + jitter) / corners[:, None]
     stretch = scale * jnp.where(is_box, math.sqrt(2.0), 1.25)
     vertices = jnp.stack([width, height], axis=-1)[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-    vertices = (stretch[:, None, None] * vertices)[:num_polygons]
+    vertices = draws.once(stretch[:, None, None] * vertices)
+    last = jnp.sum(jnp.where((index == corners[:, None] - 1)[..., None], vertices, 0.0), axis=1, keepdims=True)
+    vertices = jnp.where((index < corners[:, None])[..., None], vertices, last)[:num_polygons]
     mass, centroid, _ = polygon_mass(vertices)
     radius = scale * _log(draws.shape(), 0.09, 0.32)[num_polygons:]
 
@@ -225,12 +226,6 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
 def _log(fraction: jax.Array, low: float, high: float) -> jax.Array:
     """From `low` to `high`, evenly on a logarithmic scale."""
     return low * jnp.exp(fraction * math.log(high / low))
-
-
-def _last(values: jax.Array, count: jax.Array) -> jax.Array:
-    """f32[N, V], i32[N] -> f32[N, 1]: the value of each row's last corner."""
-    is_last = np.arange(values.shape[1]) == count[:, None] - 1
-    return jnp.sum(jnp.where(is_last, values, 0.0), axis=1, keepdims=True)
 
 
 class _Posed(NamedTuple):
@@ -328,7 +323,9 @@ def _place(draws: _Draws, tree: _Trees, posed: _Posed, bodies: _Bodies) -> _Plac
 
     size = jnp.maximum(natural - 2 * _MARGIN, 1e-3)
     limit = jnp.min((box - 2 * _MARGIN) / size, axis=-1)
-    scale = jnp.minimum(jnp.where(tree.static, 1.4, 1.0), limit)
+    is_base = jnp.any(tree.together & (rank == 0), axis=1) & tree.static
+    growth = jnp.where(is_base, 2.5, draws.shape(1.0, 1.7))  # what hangs on a fixed base must be able to reach
+    scale = jnp.minimum(growth, limit)
     slack = box - 2 * _MARGIN - scale[:, None] * size
     aside, up = draws.shape(), draws.shape()
     rests = ~tree.static & (draws.shape() < 0.6)
