@@ -39,6 +39,7 @@ def generate(key: jax.Array, config: PhysicsConfig) -> Level:
 
     Raises ValueError where the size has no room for two shapes beside the walls, or nothing could be driven.
     """
+    check_size(config)
     size, controls = config.slots, _controls(config)
     draws = _Draws(key, size)
     tree = _trees(draws, size, controls)
@@ -58,21 +59,26 @@ class _Controls(NamedTuple):
 def _controls(config: PhysicsConfig) -> _Controls:
     size = config.slots
     shapes, _ = num_loose(size)
-    if shapes < 2:
-        raise ValueError(
-            f"random levels need two shapes beside the walls, but the size has {shapes}: raise num_polygons or num_circles"
-        )
-    can = _Controls(
+    return _Controls(
         motor=size.num_joints > 0 and config.num_motor_bindings > 0 and shapes > 2,
         thruster=size.num_thrusters > 0 and config.num_thruster_bindings > 0,
     )
-    if not any(can):
+
+
+def check_size(config: PhysicsConfig) -> None:
+    """Raise ValueError, saying what to change, where `generate` has no room to draw."""
+    size = config.slots
+    shapes, _ = num_loose(size)
+    if shapes < 2:
+        raise ValueError(
+            f"random levels need two shapes beside the walls, but {size} has {shapes}: raise num_polygons or num_circles"
+        )
+    if not any(_controls(config)):
         raise ValueError(
             f"random levels need something to drive, but {size} with num_motor_bindings {config.num_motor_bindings} and"
             f" num_thruster_bindings {config.num_thruster_bindings} has no thruster, nor a third shape on a joint:"
             " raise num_thrusters and num_thruster_bindings, or num_joints and num_motor_bindings"
         )
-    return can
 
 
 class _Draws:

@@ -1,13 +1,13 @@
 """How a family of tasks is written: part by part, with numbers that may be traced, of one level.
 
 What is there in which slot is decided while the program is traced; where and how large it is, and what it means, when it
-runs. `needs` tells what room a family wants.
+runs.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose
+from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine.size import Size
 from minicosm.envs.physics.level import SCENERY, Level
 
@@ -146,10 +147,14 @@ class Sketch:
         polygons = walls + len(self._polygons)
         return Size(polygons, circles, len(self._joints), len(self._jets), walls, corners)
 
-    def level(self, size: Size) -> Level:
-        """The level in slots of `size`, in the order in which parts were drawn."""
+    def level(self, size: Size, is_mirrored: Any = False) -> Level:
+        """The level in slots of `size`, in the order in which parts were drawn; left and right swapped if so wished.
+
+        `is_mirrored` is a bool or bool[]. Raises ValueError where the size has no room.
+        """
         num_loose_shapes, num_polygons = num_loose(size)
         num_circles = num_loose_shapes - num_polygons
+        check_room(self.needs(), size, "this sketch")
         polygons = self._polygons + [_nothing()] * (num_polygons - len(self._polygons))
         circles = self._circles + [_nothing()] * (num_circles - len(self._circles))
         everything = [*polygons, *circles]
@@ -168,7 +173,7 @@ class Sketch:
             friction=_stacked([s.friction for s in everything]),
             restitution=_stacked([s.restitution for s in everything]),
             role=_stacked([s.role for s in everything], jnp.int32),
-            static=np.array([s.static for s in everything], bool),  # type: ignore[arg-type]
+            static=jnp.asarray(np.array([s.static for s in everything], bool)),
             present=_stacked([s.present for s in everything], bool),
             wall_role=_stacked(self._wall_roles, jnp.int32),
         )
@@ -179,7 +184,13 @@ class Sketch:
             if min(i, j) >= 0:
                 apart[i, j] = apart[j, i] = True
         gravity = _stacked(list(self._gravity))
-        return assemble(size, shapes, self._holds(size), self._thrust(size), gravity, jnp.asarray(apart))
+        holds, jets = self._holds(size), self._thrust(size)
+        if is_mirrored is not False:
+            turns = np.array([_backwards(len(shape.outline), size.max_vertices) for shape in polygons], np.int32)
+            mirrored = _mirrored(shapes, holds, jets, gravity, turns.reshape(-1, size.max_vertices))
+            there = (shapes, holds, jets, gravity)
+            shapes, holds, jets, gravity = jax.tree.map(lambda m, t: jnp.where(is_mirrored, m, t), mirrored, there)
+        return assemble(size, shapes, holds, jets, gravity, jnp.asarray(apart))
 
     def _holds(self, size: Size) -> Holds:
         joints, empty = self._joints, size.num_joints - len(self._joints)
@@ -214,15 +225,46 @@ class Sketch:
         )
 
 
-def needs(draw: Callable[[jax.Array, Sketch], None]) -> Size:
-    """The smallest size that holds what `draw(key, sketch)` draws."""
-    sketch = Sketch()
+def check_room(needed: Size, size: Size, what: str) -> None:
+    """Raise ValueError, naming the smallest size that works, where `what` does not fit `size`."""
+    loose, loose_polygons = num_loose(size)
+    free = needed.num_polygons - NUM_WALLS
+    fits = (
+        free <= loose_polygons
+        and needed.num_circles <= loose - loose_polygons
+        and needed.num_joints <= size.num_joints
+        and needed.num_thrusters <= size.num_thrusters
+        and needed.max_vertices <= size.max_vertices
+    )
+    if not fits:
+        raise ValueError(f"{what} needs at least {needed}, but the size is {size}: choose a larger size")
 
-    def traced(key: jax.Array) -> None:
-        draw(key, sketch)
 
-    jax.eval_shape(traced, jax.eval_shape(lambda: jax.random.key(0)))
-    return sketch.needs()
+def _backwards(corners: int, count: int) -> list[int]:
+    """Which corner takes each place when an outline is walked the other way round."""
+    return [max(corners - 1 - k, 0) for k in range(count)]
+
+
+def _mirrored(
+    shapes: Shapes, holds: Holds, jets: Jets, gravity: jax.Array, turns: np.ndarray
+) -> tuple[Shapes, Holds, Jets, jax.Array]:
+    flip, middle = np.array([-1.0, 1.0], np.float32), np.array([ROOM, 0.0], np.float32)
+    return (
+        dataclasses.replace(
+            shapes,
+            vertices=flip * jnp.take_along_axis(shapes.vertices, turns[..., None], axis=1),
+            position=middle + flip * shapes.position,
+            rotation=-shapes.rotation,
+            velocity=flip * shapes.velocity,
+            angular_velocity=-shapes.angular_velocity,
+            wall_role=shapes.wall_role[np.array([0, 1, 3, 2])],
+        ),
+        dataclasses.replace(
+            holds, at=middle + flip * holds.at, lower=-holds.upper, upper=-holds.lower, motor_speed=-holds.motor_speed
+        ),
+        dataclasses.replace(jets, at=middle + flip * jets.at, angle=jnp.pi - jets.angle),
+        flip * gravity,
+    )
 
 
 def _shape(  # noqa: PLR0913  (the fields of a shape)
