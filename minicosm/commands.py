@@ -58,7 +58,10 @@ def run(name: str, arguments: Sequence[str]) -> None:
 def list_worlds() -> None:
     """Show every registered world: its agents, spaces and names in other interfaces."""
     console = Console(highlight=False)
+    single = [entry for entry in entries() if entry.is_single_level]
     for entry in entries():
+        if entry.is_single_level:
+            continue
         env = minicosm.make(entry.name)
         agents = f"{env.num_agents} agent{'s' if env.num_agents > 1 else ''}"
         ids = [f"Gymnasium {entry.gymnasium_id}"] if entry.gymnasium_id else []
@@ -67,7 +70,10 @@ def list_worlds() -> None:
         console.print(f"  observation  {escape(_space(env.observation_space))}")
         console.print(f"  action       {escape(_space(env.action_space))}")
         console.print(f"  {agents}, {env.max_episode_steps} steps, {', '.join(ids)}\n")
-    print('Make one with minicosm.make("nav") or gymnasium.make("minicosm/Nav-v0").')
+    console.print("[bold]Hand-made levels of physics, each a world of its own[/], and its name in Gymnasium:")
+    for entry in single:
+        console.print(f"  {entry.name:28} {entry.gymnasium_id}")
+    print('\nMake one with minicosm.make("nav") or gymnasium.make("minicosm/Nav-v0").')
 
 
 def demo(

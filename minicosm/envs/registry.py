@@ -24,6 +24,7 @@ class Entry:
     summary: str  # one line
     gymnasium_id: str | None = None  # e.g. "minicosm/Nav-v0", for worlds of one agent
     pettingzoo_id: str | None = None  # e.g. "minicosm/Nav-v0", for worlds of several agents
+    is_single_level: bool = False  # one hand-made level, and not a distribution of tasks
 
 
 _entries: dict[str, Entry] = {}
@@ -116,9 +117,9 @@ def _register_physics(
     name: str, summary: str, gymnasium_id: str | None, pettingzoo_id: str | None, **settings: Any
 ) -> None:
     module = "minicosm.envs.physics"
-    register(
-        Entry(name, f"{module}:Physics", f"{module}:PhysicsConfig", settings, summary, gymnasium_id, pettingzoo_id)
-    )
+    env, config = f"{module}:Physics", f"{module}:PhysicsConfig"
+    is_single = settings.get("levels") == name
+    register(Entry(name, env, config, settings, summary, gymnasium_id, pettingzoo_id, is_single))
 
 
 for _size, _contents in (("s", "one body"), ("m", "a machine of two"), ("l", "whole contraptions")):

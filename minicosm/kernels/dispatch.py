@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from minicosm.kernels import cuda, library
+from minicosm.kernels.deferred import defer
 
 
 def accelerate(
@@ -20,8 +21,8 @@ def accelerate(
     `platforms` are those for which the kernel has a handler, of "cpu" and "cuda". Both functions take the same arrays
     (positionally) and return the same pytree of arrays; `kernel` calls `jax.ffi.ffi_call` with
     `vmap_method="broadcast_all"`, so that worlds added by `vmap` become leading axes. The result goes under `jit`,
-    `vmap`, `scan` and `shard_map`; it is differentiated by differentiating `reference`. Kernels are written for 32
-    bits: given an array of 64, `reference` runs.
+    `vmap`, `scan` and `shard_map`; it is differentiated by differentiating `reference`, which is not even traced in a
+    program that does not need it. Kernels are written for 32 bits: given an array of 64, `reference` runs.
 
     Where a kernel could run but for the library, a RuntimeWarning says once per process what to do about it.
     """
@@ -50,7 +51,7 @@ def _chosen(
     def choose(*args: Any) -> Any:
         axes = frozenset[str]().union(*(_varying(x) for x in jax.tree.leaves(args)))
         kernels = dict.fromkeys(platforms, _vary(kernel, axes))
-        return jax.lax.platform_dependent(*args, **kernels, default=_vary(reference, axes))
+        return jax.lax.platform_dependent(*args, **kernels, default=_vary(defer(reference, kernel), axes))
 
     @choose.defjvp
     def differentiate(primals: Any, tangents: Any) -> Any:

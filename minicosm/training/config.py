@@ -119,6 +119,9 @@ _MAZE: dict[str, Any] = {
     "updates_per_chunk": 20,
 }
 
+# single levels are learnt in a few hundred updates; actions change little from step to step
+_PHYSICS: dict[str, Any] = {"total_steps": 5_000_000, "num_steps": 32, "gamma": 0.99, "entropy": 0.01}
+
 
 def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """The config tuned for `env`'s family, with `settings` over its fields.
@@ -128,9 +131,12 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """
     from minicosm.envs.maze import Maze
     from minicosm.envs.nav import Nav
+    from minicosm.envs.physics import Physics
 
     network = NetworkConfig()
-    if isinstance(env, Maze):
+    if isinstance(env, Physics):
+        network = NetworkConfig(hidden=(128, 128))
+    elif isinstance(env, Maze):
         network = NetworkConfig(hidden=(64,), recurrent=True, memory=96)
     elif isinstance(env, Nav):
         beams = env.config.num_beams
@@ -144,6 +150,8 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     if env.num_agents > 1:
         num_envs = max(16, 128 // env.num_agents // 16 * 16)
         tuned |= {"num_envs": num_envs, "minibatches": 16, "total_steps": 4_000_000}
+    if isinstance(env, Physics):
+        tuned |= _PHYSICS
     if isinstance(env, Maze):
         tuned |= _MAZE | {"num_envs": 256 // env.num_agents // 4 * 4}
     return PPOConfig(**{**tuned, **settings})

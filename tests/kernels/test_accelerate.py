@@ -137,3 +137,29 @@ def test_shapes_that_do_not_go_together_are_refused():
     given[4] = jnp.ones(3, bool)
     with pytest.raises(Exception, match="lidar_scan: the shapes do not go together"):
         jax.block_until_ready(chosen(*given))
+
+
+def test_the_reference_is_traced_only_where_it_is_needed():
+    traced = []
+
+    def reference(*given):
+        traced.append(len(given))
+        return marker(*given)
+
+    function = kernels.accelerate(reference, lambda *given: scan(given, LIDAR))
+    step = jax.jit(jax.vmap(lambda position: function(*arrays(position))))
+    positions = jnp.stack([MIDDLE] * 3)
+    assert step(positions)[0][0, 0, 0] == pytest.approx(0.45) and not traced
+    assert "minicosm_lidar_scan" not in step.trace(positions).lower(lowering_platforms=("tpu",)).as_text() and traced
+    trusted = [jax.export.DisabledSafetyCheck.custom_call("minicosm_lidar_scan")]
+    both_platforms = jax.export.export(step, platforms=("cpu", "tpu"), disabled_checks=trusted)(positions)
+    assert "minicosm_lidar_scan" in both_platforms.mlir_module()
+    np.testing.assert_array_equal(both_platforms.call(positions)[0], step(positions)[0])
+
+
+def test_the_reference_is_lowered_under_shard_map():
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("worlds",))
+    spec = jax.sharding.PartitionSpec("worlds")
+    step = jax.jit(jax.shard_map(jax.vmap(both), mesh=mesh, in_specs=spec, out_specs=(spec, spec)))
+    program = step.trace(jnp.stack([MIDDLE] * 3)).lower(lowering_platforms=("tpu",)).as_text()
+    assert "minicosm_lidar_scan" not in program and "7.0" in program

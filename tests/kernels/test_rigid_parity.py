@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rigid_scenes
 from rigid_scenes import COUNT, levels, odd_worlds, random_worlds
+from xla_options import OPTIMISED
 
 from minicosm import kernels
 from minicosm.envs.physics.engine import MEDIUM, query, reference_tick, tick
@@ -18,7 +19,9 @@ from minicosm.envs.physics.engine import MEDIUM, query, reference_tick, tick
 TICKS = 64
 SOUGHT = (0, 1, 4, 12, 24, 36, 48, 60)  # ticks before which both implementations start from the same state
 
-reference = jax.jit(jax.vmap(reference_tick))  # compiles once per size: every batch has COUNT worlds
+reference = jax.jit(
+    jax.vmap(reference_tick), compiler_options=OPTIMISED
+)  # compiles once per size: every batch has COUNT worlds
 kernel = jax.jit(jax.vmap(tick))
 touching = jax.jit(jax.vmap(query.touching_pairs))
 

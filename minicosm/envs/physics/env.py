@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment, Observation, TimeStep
-from minicosm.envs.physics import control, engine, observe
+from minicosm.envs.physics import control, distributions, engine, observe
 from minicosm.envs.physics.config import PhysicsConfig
 from minicosm.envs.physics.engine import query
 from minicosm.envs.physics.engine.build import start
@@ -47,6 +47,9 @@ class Physics(Environment[Level, State]):
 
     config: PhysicsConfig = PhysicsConfig()
 
+    def __post_init__(self) -> None:
+        distributions.mixture(self.config)  # says what is wrong with the name of a task distribution
+
     @property
     @override
     def agents(self) -> tuple[str, ...]:
@@ -69,8 +72,6 @@ class Physics(Environment[Level, State]):
 
     @override
     def sample_level(self, key: jax.Array) -> Level:
-        from minicosm.envs.physics import distributions
-
         return distributions.sample(key, self.config)
 
     @override

@@ -3,8 +3,8 @@
 The order of things is fixed by the size alone, never by the scene. Contacts are found once; then each sub-step
 integrates velocities, applies the last impulses again, solves joints and contacts with the bias that mends positions,
 integrates positions, and solves once more without it. Where a contact bounced, joints are swept again before positions
-move, so that they pass the blow on rather than give way to it. Contacts are visited in rounds (see `size.rounds`), within
-which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
+move, so that they pass the blow on rather than give way to it. Contacts are visited in rounds (see `size.rounds`),
+within which no moving shape occurs twice, so that a round is one vector operation and nothing is scattered.
 
 Arrays are batch-last: leading axes as in `scene`, B scenes last.
 """

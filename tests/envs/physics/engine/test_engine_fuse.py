@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from xla_options import OPTIMISED
 
 from minicosm.envs.physics.engine import fuse
 
@@ -66,7 +67,7 @@ def test_greatest_and_least_take_truth_values():
 def test_a_fence_returns_what_it_is_given_unless_the_probe_is_no_number(probe):
     values = np.random.default_rng(1).normal(size=50).astype(np.float32)
     values = np.concatenate([values, np.array([0.0, -0.0, np.inf, np.nan, 1e-37, 3e38], np.float32)])
-    fenced = jax.jit(lambda p, v: fuse.fence(p)(v))(jnp.float32(probe), values)
+    fenced = jax.jit(lambda p, v: fuse.fence(p)(v), compiler_options=OPTIMISED)(jnp.float32(probe), values)
     expected = values / 2 if np.isnan(probe) else values
     np.testing.assert_array_equal(fenced, expected)
     np.testing.assert_array_equal(np.signbit(fenced), np.signbit(expected))
@@ -74,8 +75,8 @@ def test_a_fence_returns_what_it_is_given_unless_the_probe_is_no_number(probe):
 
 def test_the_compiler_keeps_the_fence():
     """A division by a one that it could see would be gone."""
-    program = jax.jit(lambda p, v: fuse.fence(p)(v)).lower(jnp.float32(0), jnp.ones(8)).compile().as_text()
-    assert "divide" in program
+    fenced = jax.jit(lambda p, v: fuse.fence(p)(v), compiler_options=OPTIMISED)
+    assert "divide" in fenced.lower(jnp.float32(0), jnp.ones(8)).compile().as_text()
 
 
 def test_a_fence_is_transparent_to_derivatives():
