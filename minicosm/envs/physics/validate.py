@@ -116,7 +116,8 @@ def _corners(level: Level, i: int) -> np.ndarray:
     """f64[n, 2]: the corners of polygon i in its body frame, each once."""
     vertices = np.asarray(level.scene.vertices[i], float)
     is_new = np.append(np.abs(np.diff(vertices, axis=0)).max(axis=1) > 1e-6, True)
-    return vertices[is_new]
+    corners: np.ndarray = vertices[is_new]
+    return corners
 
 
 def _joints(level: Level) -> list[str]:
@@ -195,7 +196,8 @@ def _world(level: Level, i: int, point: np.ndarray) -> np.ndarray:
     angle = float(level.rotation[i])
     cos, sin = np.cos(angle), np.sin(angle)
     turned = point @ np.array([[cos, sin], [-sin, cos]])
-    return np.asarray(level.position[i], float) + turned
+    placed: np.ndarray = np.asarray(level.position[i], float) + turned
+    return placed
 
 
 Place = tuple[np.ndarray, float]  # f64[n, 2] corners, or one centre, and the radius
