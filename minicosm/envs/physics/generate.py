@@ -71,7 +71,8 @@ def check_size(config: PhysicsConfig) -> None:
     shapes, _ = num_loose(size)
     if shapes < 2:
         raise ValueError(
-            f"random levels need two shapes beside the walls, but {size} has {shapes}: raise num_polygons or num_circles"
+            f"random levels need two shapes beside the walls, but {size} has {shapes}:"
+            " raise num_polygons or num_circles"
         )
     if not any(_controls(config)):
         raise ValueError(

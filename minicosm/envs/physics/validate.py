@@ -5,6 +5,7 @@ Distances are exact, in 64 bits, and share no code with the bound that the gener
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 
 from minicosm.envs.physics.config import PhysicsConfig
@@ -24,6 +25,7 @@ def problems(level: Level, config: PhysicsConfig | None = None) -> list[str]:
     one green or blue shape can move, masses are those of the shapes, joints' anchors coincide, and empty slots hold
     nothing. With a `config`, its size and numbers of bindings are checked too. Not for use under `jit`.
     """
+    level = jax.tree.map(np.asarray, level)
     found = _numbers(level)
     if found:
         return found
@@ -169,6 +171,10 @@ def _starts(level: Level) -> list[str]:
         if not (present[a] and present[b]) or not (moves[a] or moves[b]):
             found.append(f"shapes {a} and {b} collide although one is not there or neither can move")
             continue
+        (p, p_radius), (q, q_radius) = places[a], places[b]
+        between = np.maximum(p.min(axis=0) - q.max(axis=0), q.min(axis=0) - p.max(axis=0)).max()
+        if between - p_radius - q_radius > 2 * TOUCH:
+            continue  # the boxes round them are that far apart
         gap = distance(places[a], places[b])
         if gap < -_SLIP:
             found.append(f"shapes {a} and {b} overlap by {-gap:.3g} m")

@@ -16,7 +16,7 @@ from minicosm.envs.physics.generate import generate
 from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED
 from minicosm.envs.physics.validate import distance
 
-RANDOM = {"s": 1200, "m": 800, "l": 500, CUSTOM: 300}  # size: how many levels are looked at
+RANDOM = {"s": 1000, "m": 700, "l": 400, CUSTOM: 200}  # size: how many levels are looked at
 
 
 @pytest.mark.parametrize("size", RANDOM, ids=str)
@@ -94,7 +94,7 @@ def test_what_has_no_room_is_refused():
 @pytest.mark.parametrize(("name", "size"), [(name, "l") for name in FAMILIES] + [("families", "s"), ("mixed", "m")])
 def test_families_are_sound(name, size):
     config = config_of(size, name)
-    assert flaws(batch(config, 150), config) == []
+    assert flaws(batch(config, 120), config) == []
 
 
 def test_a_knob_sets_the_difficulty_and_the_variant():
@@ -176,7 +176,7 @@ def _round_order(points):
 def test_numbers_are_even_and_independent():
     keys = jax.random.split(jax.random.key(3), 4096)
     numbers = np.asarray(jax.vmap(lambda key: uniform(key, 64))(keys), float)
-    assert 0 <= numbers.min() and numbers.max() < 1
+    assert numbers.min() >= 0 and numbers.max() < 1
     counts = np.histogram(numbers, 64, (0, 1))[0]
     assert np.abs(counts / counts.mean() - 1).max() < 0.06  # five deviations
     assert np.abs(np.corrcoef(numbers.T) - np.eye(64)).max() < 0.09

@@ -16,7 +16,7 @@ SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 @pytest.fixture(scope="module")
 def level() -> Level:
-    levels = batch(config_of("s"), 1200)
+    levels = batch(config_of("s"), 1000)
     good = np.flatnonzero(
         levels.scene.joints.active[:, 0] & (levels.motor_torque[:, 0] > 0) & (levels.thruster_force[:, 0] > 0)
     )
@@ -64,9 +64,9 @@ def test_flaws_are_named(level):
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ((SQUARE, 0.0), (SQUARE + [1.5, 0.0], 0.0), 0.5),
-        ((SQUARE, 0.0), (SQUARE + [0.9, 0.0], 0.0), -0.1),
-        ((SQUARE, 0.0), (SQUARE + [4.0, 5.0], 0.0), 5.0),
+        ((SQUARE, 0.0), (SQUARE + np.array([1.5, 0.0]), 0.0), 0.5),
+        ((SQUARE, 0.0), (SQUARE + np.array([0.9, 0.0]), 0.0), -0.1),
+        ((SQUARE, 0.0), (SQUARE + np.array([4.0, 5.0]), 0.0), 5.0),
         ((SQUARE, 0.0), (np.array([[4.0, 5.0]]), 1.0), 4.0),
         ((SQUARE, 0.0), (np.array([[0.5, 1.2]]), 0.5), -0.3),
         ((np.array([[0.0, 0.0]]), 0.5), (np.array([[3.0, 4.0]]), 1.0), 3.5),

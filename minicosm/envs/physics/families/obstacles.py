@@ -95,10 +95,10 @@ def _mills(dice: Dice, sketch: Sketch) -> None:
 def _drawbridge(dice: Dice, sketch: Sketch) -> None:
     """A ball at the top of a slope, and a bridge over a red pit that must be let down first."""
     left, right, deck = 1.7, dice.between(3.1, 3.4), dice.between(0.9, 1.1)
-    span = right - left - 0.06
+    span = right - left - 0.16
     sketch.polygon([(0.0, 0.0), (left, 0.0), (left, deck), (0.0, deck + dice.between(0.25, 0.5))], static=True)
     sketch.box(5.0 - right, deck, (0.5 * (5.0 + right), 0.5 * deck), static=True)
-    hinge = (jnp.float32(left) + 0.05, deck - 0.05)
+    hinge = (jnp.float32(left) + 0.1, deck - 0.04)
     lean = 1.85  # rad: past upright, so that it does not fall by itself
     end = (hinge[0] + span * jnp.cos(lean), hinge[1] + span * jnp.sin(lean))
     bridge = sketch.bar(hinge, end, 0.08, density=3.0)
