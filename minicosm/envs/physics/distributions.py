@@ -42,7 +42,7 @@ def sample(key: jax.Array, config: PhysicsConfig) -> Level:
         return _distribution(next(iter(parts)))(key, config)
     which_key, level_key = jax.random.split(key)
     weights = jnp.log(jnp.array(list(parts.values()), jnp.float32))
-    branches = [functools.partial(_distribution(name), config=config) for name in parts]
+    branches = [_bound(name, config) for name in parts]
     level: Level = jax.lax.switch(jax.random.categorical(which_key, weights), branches, level_key)
     return level
 
@@ -63,7 +63,9 @@ def mixture(config: PhysicsConfig) -> dict[str, float]:
         except ValueError:
             weight = math.nan
         if not (0 < weight < math.inf):
-            raise ValueError(f"{_WHAT} is {text!r}, in which {name!r} has the weight {number!r}; expected a number above 0")
+            raise ValueError(
+                f"{_WHAT} is {text!r}, in which {name!r} has the weight {number!r}; expected a number above 0"
+            )
         for inner, share in _plain(name, config).items():
             weights[inner] = weights.get(inner, 0.0) + weight * share
     total = sum(weights.values())
@@ -97,7 +99,15 @@ def _plain(name: str, config: PhysicsConfig) -> dict[str, float]:
     close = difflib.get_close_matches(name, (*names(), *library.names()), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     among = f"{_WHAT} is {config.levels!r}" + (f", in which {name!r} is unknown" if name != config.levels else "")
-    raise ValueError(f"{among}{hint}; expected one of {', '.join(names())}, a library level, or weights such as 'random:0.5,balance:0.5'")
+    raise ValueError(
+        f"{among}{hint}; expected one of {', '.join(names())}, a library level,"
+        " or weights such as 'random:0.5,balance:0.5'"
+    )
+
+
+def _bound(name: str, config: PhysicsConfig) -> Callable[[jax.Array], Level]:
+    draw = _distribution(name)
+    return lambda key: draw(key, config)
 
 
 def _distribution(name: str) -> Distribution:

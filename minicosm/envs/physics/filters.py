@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics.config import PhysicsConfig
-from minicosm.envs.physics.env import Physics
+from minicosm.envs.physics.env import Physics, State
 from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, Level
+from minicosm.envs.spaces import Dict
 
 
 class Outcome(NamedTuple):
@@ -31,13 +32,13 @@ def rollout(key: jax.Array, level: Level, config: PhysicsConfig, act: Act) -> Ou
     env = Physics(config)
     state, _ = env.reset(key, level)
 
-    def step(carry: tuple[object, jax.Array], key: jax.Array) -> tuple[tuple[object, jax.Array], None]:
+    def step(carry: tuple[State, jax.Array], key: jax.Array) -> tuple[tuple[State, jax.Array], None]:
         state, steps = carry
-        state, _ = env.step(key, state, act(key))  # type: ignore[arg-type]
+        state, _ = env.step(key, state, act(key))
         return (state, steps + ~(state.success | state.failure)), None
 
-    carry = (state, jnp.zeros((), jnp.int32))
-    (state, steps), _ = jax.lax.scan(step, carry, jax.random.split(key, config.max_steps))  # type: ignore[assignment]
+    steps = jnp.zeros((), jnp.int32)
+    (state, steps), _ = jax.lax.scan(step, (state, steps), jax.random.split(key, config.max_steps))
     ended = state.success | state.failure
     return Outcome(state.success, state.failure, steps + ended)
 
@@ -45,6 +46,7 @@ def rollout(key: jax.Array, level: Level, config: PhysicsConfig, act: Act) -> Ou
 def doing_nothing(config: PhysicsConfig) -> Act:
     """No motor on, no thruster."""
     space = Physics(config).action_space
+    assert not isinstance(space, Dict)
     still = jnp.zeros((config.num_agents, *space.shape), space.dtype)
     return lambda _: still
 

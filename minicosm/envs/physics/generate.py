@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose, turned
+from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose
 from minicosm.envs.physics.clearance import NEAR, outlines, separations
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
+from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.engine.fuse import fence, greatest, least
 from minicosm.envs.physics.engine.mass import disc_mass, polygon_mass
 from minicosm.envs.physics.engine.size import Size
-from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED, SCENERY, Level
 
 GRAVITY = 9.81  # m/s^2
@@ -71,7 +71,8 @@ def check_size(config: PhysicsConfig) -> None:
     shapes, _ = num_loose(size)
     if shapes < 2:
         raise ValueError(
-            f"random levels need two shapes beside the walls, but {size} has {shapes}: raise num_polygons or num_circles"
+            f"random levels need two shapes beside the walls, but {size} has {shapes}:"
+            " raise num_polygons or num_circles"
         )
     if not any(_controls(config)):
         raise ValueError(
@@ -104,15 +105,19 @@ class _Draws:
 
     def shape(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
         """f32[N]."""
-        return low + (high - low) * next(self._rows["shape"])
+        return _between(low, high, next(self._rows["shape"]))
 
     def thruster(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
         """f32[T]."""
-        return low + (high - low) * next(self._rows["thruster"])
+        return _between(low, high, next(self._rows["thruster"]))
 
     def level(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
         """f32[]."""
-        return low + (high - low) * next(self._rows["level"])
+        return _between(low, high, next(self._rows["level"]))
+
+
+def _between(low: float, high: float, fraction: jax.Array) -> jax.Array:
+    return low + (high - low) * fraction
 
 
 class _Trees(NamedTuple):
@@ -201,7 +206,9 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     is_box = (kind < 0.5) | is_platform | (is_bar & (kind < 0.9))
     fewest_corners = jnp.where(kind < 0.75, 3, 4)
     if size.max_vertices > 4:
-        fewest_corners = jnp.where(kind > 0.85, jnp.floor(4 + (size.max_vertices - 3) * (kind - 0.85) / 0.15), fewest_corners)
+        fewest_corners = jnp.where(
+            kind > 0.85, jnp.floor(4 + (size.max_vertices - 3) * (kind - 0.85) / 0.15), fewest_corners
+        )
     corners = jnp.where(is_box, 4, fewest_corners.astype(jnp.int32))
     index = np.arange(size.max_vertices)
     jitter = jnp.where(is_box[:, None] | is_tidy[:, None], 0.0, 0.4 * (draws.jitter - 0.5))
@@ -218,7 +225,9 @@ def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
     way, noise = draws.shape(-jnp.pi, jnp.pi), draws.shape(-0.9, 0.9)
     is_disc = np.arange(num_shapes) >= num_polygons
     below = -jnp.pi / 2 + jnp.sign(way) * (0.4 + 0.5 * jnp.abs(noise))
-    outward = jnp.where(is_disc & (is_long < 0.6), below, jnp.where(is_tidy, jnp.round(way * 2 / jnp.pi) * jnp.pi / 2, way))
+    outward = jnp.where(
+        is_disc & (is_long < 0.6), below, jnp.where(is_tidy, jnp.round(way * 2 / jnp.pi) * jnp.pi / 2, way)
+    )
     hangs = outward + jnp.where(is_tidy, 0.0, noise)  # a child's long side points away from its parent
     return _Bodies(
         vertices=draws.once(vertices - centroid[:, None]),

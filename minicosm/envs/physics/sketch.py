@@ -1,7 +1,7 @@
 """How a family of tasks is written: part by part, with numbers that may be traced, of one level.
 
-What is there in which slot is decided while the program is traced; where and how large it is, and what it means, when it
-runs.
+What is there in which slot is decided while the program is traced; where and how large it is, and what it means, when
+it runs.
 """
 
 from __future__ import annotations
@@ -121,7 +121,10 @@ class Sketch:
         torque: Number = 0.0,
         binding: int = 0,
     ) -> None:
-        """Hold `b` on `a` at a point, within `limits` from how they are posed; a motor where `torque` is above 0 N m."""
+        """Hold `b` on `a` at a point, within `limits` from how they are posed.
+
+        There is a motor where `torque` (N m) is above 0; `speed` is in rad/s.
+        """
         self._joints.append(_Joint(a, b, at, limits, speed, torque, binding))
 
     def weld(self, a: Part, b: Part, at: Pair) -> None:
@@ -248,7 +251,7 @@ def _backwards(corners: int, count: int) -> list[int]:
 def _mirrored(
     shapes: Shapes, holds: Holds, jets: Jets, gravity: jax.Array, turns: np.ndarray
 ) -> tuple[Shapes, Holds, Jets, jax.Array]:
-    flip, middle = np.array([-1.0, 1.0], np.float32), np.array([ROOM, 0.0], np.float32)
+    flip, middle = jnp.array([-1.0, 1.0]), jnp.array([ROOM, 0.0])
     return (
         dataclasses.replace(
             shapes,

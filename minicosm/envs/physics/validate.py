@@ -5,6 +5,7 @@ Distances are exact, in 64 bits, and share no code with the bound that the gener
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 
 from minicosm.envs.physics.config import PhysicsConfig
@@ -24,6 +25,7 @@ def problems(level: Level, config: PhysicsConfig | None = None) -> list[str]:
     one green or blue shape can move, masses are those of the shapes, joints' anchors coincide, and empty slots hold
     nothing. With a `config`, its size and numbers of bindings are checked too. Not for use under `jit`.
     """
+    level = jax.tree.map(np.asarray, level)
     found = _numbers(level)
     if found:
         return found
@@ -116,7 +118,8 @@ def _corners(level: Level, i: int) -> np.ndarray:
     """f64[n, 2]: the corners of polygon i in its body frame, each once."""
     vertices = np.asarray(level.scene.vertices[i], float)
     is_new = np.append(np.abs(np.diff(vertices, axis=0)).max(axis=1) > 1e-6, True)
-    return vertices[is_new]
+    corners: np.ndarray = vertices[is_new]
+    return corners
 
 
 def _joints(level: Level) -> list[str]:
@@ -168,6 +171,10 @@ def _starts(level: Level) -> list[str]:
         if not (present[a] and present[b]) or not (moves[a] or moves[b]):
             found.append(f"shapes {a} and {b} collide although one is not there or neither can move")
             continue
+        (p, p_radius), (q, q_radius) = places[a], places[b]
+        between = np.maximum(p.min(axis=0) - q.max(axis=0), q.min(axis=0) - p.max(axis=0)).max()
+        if between - p_radius - q_radius > 2 * TOUCH:
+            continue  # the boxes round them are that far apart
         gap = distance(places[a], places[b])
         if gap < -_SLIP:
             found.append(f"shapes {a} and {b} overlap by {-gap:.3g} m")
@@ -195,7 +202,8 @@ def _world(level: Level, i: int, point: np.ndarray) -> np.ndarray:
     angle = float(level.rotation[i])
     cos, sin = np.cos(angle), np.sin(angle)
     turned = point @ np.array([[cos, sin], [-sin, cos]])
-    return np.asarray(level.position[i], float) + turned
+    placed: np.ndarray = np.asarray(level.position[i], float) + turned
+    return placed
 
 
 Place = tuple[np.ndarray, float]  # f64[n, 2] corners, or one centre, and the radius

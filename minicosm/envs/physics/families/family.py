@@ -29,14 +29,14 @@ class Dice:
 
     def between(self, low: jax.Array | float, high: jax.Array | float) -> jax.Array:
         """f32[]: evenly from `low` to `high`."""
-        return low + (high - low) * next(self._numbers)
+        return jnp.asarray(low + (high - low) * next(self._numbers))
 
     def graded(self, easy: float, hard: float, spread: float = 0.25) -> jax.Array:
         """f32[]: from about `easy` at difficulty 0 to about `hard` at 1, never beyond either."""
         where = self.difficulty + self.between(-spread, spread)
         return easy + (hard - easy) * jnp.clip(where, 0.0, 1.0)
 
-    def chance(self, share: float) -> jax.Array:
+    def chance(self, share: jax.Array | float) -> jax.Array:
         """bool[]: True in that share of levels."""
         return self.between(0.0, 1.0) < share
 

@@ -40,7 +40,7 @@ def _unicycle(dice: Dice, sketch: Sketch) -> None:
 
 
 def _car(dice: Dice, sketch: Sketch) -> None:
-    chassis, left = _rolling(dice, sketch, 0.95)
+    _rolling(dice, sketch, 0.95)
     end = _goal(dice, sketch, 2.6)
     height = dice.graded(0.03, 0.22)
     half = height * dice.between(2.2, 3.5)
@@ -54,7 +54,7 @@ def _hills(dice: Dice, sketch: Sketch) -> None:
     _steps(dice, sketch, 5, 1.75, end - 0.1)
 
 
-def _rolling(dice: Dice, sketch: Sketch, x: float) -> tuple[Part, Part]:
+def _rolling(dice: Dice, sketch: Sketch, x: float) -> None:
     """A car, green, 1.5 m long at most, with its middle at `x`; drives on bindings 0 and 1."""
     radius, base = dice.between(0.15, 0.24), dice.between(0.3, 0.5)
     y = radius + 0.01
@@ -63,7 +63,6 @@ def _rolling(dice: Dice, sketch: Sketch, x: float) -> tuple[Part, Part]:
     for binding, (wheel, side) in enumerate(zip(wheels, (-1, 1), strict=True)):
         sketch.pin(chassis, wheel, (x + side * base, y), speed=12.0, torque=dice.between(0.5, 1.0), binding=binding)
     sketch.ghost(chassis, *wheels)
-    return chassis, wheels[0]
 
 
 def _crawler(dice: Dice, sketch: Sketch) -> None:
@@ -76,7 +75,9 @@ def _crawler(dice: Dice, sketch: Sketch) -> None:
     _goal(dice, sketch, 2.2)
 
 
-def _leg(sketch: Sketch, dice: Dice, body: Part, hip: tuple[jax.Array, jax.Array], bindings: tuple[int, int]) -> list[Part]:
+def _leg(
+    sketch: Sketch, dice: Dice, body: Part, hip: tuple[jax.Array, jax.Array], bindings: tuple[int, int]
+) -> list[Part]:
     """Thigh and shin under a hip; the foot ends just above the floor."""
     bend = dice.between(0.1, 0.35)
     knee = (hip[0] + bend * 0.5, 0.52 * hip[1])

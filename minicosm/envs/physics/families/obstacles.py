@@ -36,7 +36,7 @@ def _shelves(dice: Dice, sketch: Sketch, count: int, role: jax.Array | int) -> f
 def _zigzag(count: int) -> Draw:
     def draw(dice: Dice, sketch: Sketch) -> None:
         """Up through all storeys by thrusters."""
-        role = jnp.where(dice.chance(0.5 * dice.difficulty), RED, 0)  # type: ignore[arg-type]
+        role = jnp.where(dice.chance(0.5 * dice.difficulty), RED, 0)
         storey = _shelves(dice, sketch, count, role)
         _flyer(dice, sketch, (0.6, 0.3))
         x = 0.6 if count % 2 else 4.4  # above the last shelf, at the end that is not open
@@ -50,7 +50,7 @@ def _gap_wall(dice: Dice, sketch: Sketch) -> None:
     _flyer(dice, sketch, (0.6, 2.0))
     for i in range(2):
         x, gap, middle = 2.0 + 1.2 * i, dice.graded(1.8, 0.9), dice.between(1.4, 3.6)
-        role = jnp.where(dice.chance(0.5 * dice.difficulty), RED, 0)  # type: ignore[arg-type]
+        role = jnp.where(dice.chance(0.5 * dice.difficulty), RED, 0)
         low, high = middle - 0.5 * gap, middle + 0.5 * gap
         sketch.box(0.2, low, (x, 0.5 * low), static=True, role=role)
         sketch.box(0.2, 5.0 - high, (x, 0.5 * (5.0 + high)), static=True, role=role)
@@ -95,13 +95,14 @@ def _mills(dice: Dice, sketch: Sketch) -> None:
 def _drawbridge(dice: Dice, sketch: Sketch) -> None:
     """A ball at the top of a slope, and a bridge over a red pit that must be let down first."""
     left, right, deck = 1.7, dice.between(3.1, 3.4), dice.between(0.9, 1.1)
-    span = right - left - 0.06
+    span = right - left - 0.16
     sketch.polygon([(0.0, 0.0), (left, 0.0), (left, deck), (0.0, deck + dice.between(0.25, 0.5))], static=True)
     sketch.box(5.0 - right, deck, (0.5 * (5.0 + right), 0.5 * deck), static=True)
-    hinge = (jnp.float32(left) + 0.05, deck - 0.05)
-    lean = 1.2
-    bridge = sketch.bar(hinge, (hinge[0] + span * jnp.cos(lean), hinge[1] + span * jnp.sin(lean)), 0.08)
-    sketch.pin(LEFT, bridge, hinge, limits=(-lean - 0.02, 0.3), speed=3.0, torque=12.0)
+    hinge = (jnp.float32(left) + 0.1, deck - 0.04)
+    lean = 1.85  # rad: past upright, so that it does not fall by itself
+    end = (hinge[0] + span * jnp.cos(lean), hinge[1] + span * jnp.sin(lean))
+    bridge = sketch.bar(hinge, end, 0.08, density=3.0)
+    sketch.pin(LEFT, bridge, hinge, limits=(-lean - 0.02, 0.02), speed=3.0, torque=30.0)
     radius = dice.between(0.15, 0.2)
     sketch.circle(radius, (0.4, deck + 0.5 + radius + 0.05), role=GREEN, density=0.6)
     sketch.circle(0.25, (dice.between(4.2, 4.6), deck + 0.25), static=True, role=BLUE)

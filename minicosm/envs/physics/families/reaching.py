@@ -111,7 +111,7 @@ def _gripper(dice: Dice, sketch: Sketch) -> None:
 
 def _pusher(dice: Dice, sketch: Sketch) -> None:
     """An arm that must push a green box along the floor to the blue one."""
-    base = (dice.between(1.1, 1.5), jnp.float32(1.5))
+    base = (dice.between(1.4, 1.7), jnp.float32(1.5))
     hub = sketch.circle(0.14, base, static=True)
     hand = _polar(base, jnp.float32(1.2), dice.between(2.2, 3.6))
     link = sketch.bar(base, hand, 0.14)

@@ -34,7 +34,9 @@ def _over_a_wall(dice: Dice, sketch: Sketch) -> None:
     _catapult_arm(dice, sketch)
     sketch.circle(dice.graded(0.4, 0.25), (dice.between(4.0, 4.5), dice.between(0.3, 0.6)), static=True, role=BLUE)
     height = dice.graded(0.5, 2.0)
-    sketch.box(0.16, height, (dice.between(2.75, 3.2), 0.5 * height), static=True, role=jnp.where(dice.chance(0.5), RED, 0))
+    sketch.box(
+        0.16, height, (dice.between(2.75, 3.2), 0.5 * height), static=True, role=jnp.where(dice.chance(0.5), RED, 0)
+    )
 
 
 def _bat(dice: Dice, sketch: Sketch) -> None:
