@@ -44,7 +44,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
     if name == "train":
         train(list(arguments))
         return
-    command = {
+    command: Any = {
         "list": list_worlds,
         "demo": demo,
         "render": render,

@@ -160,7 +160,7 @@ def test_no_scene_that_loads_gives_a_nan(extremes, name):
 
 @jax.jit
 def derivative(scene, state, controls, weights):
-    """Of `weights` f32[3] times (x, y, angle) of LEAST's circle after ten ticks, by its velocity f32[2]; and the sum."""
+    """Of `weights` f32[3] times (x, y, angle) of LEAST's circle after ten ticks, by its velocity; and the sum."""
     tick, slot = TICKS.get("kernel", TICKS["reference"]), 1  # the kernel's derivative is the reference's
 
     def reached(velocity):
