@@ -204,7 +204,8 @@ def import_levels(
         out: folder for our files, which keep their names.
         force: write over files that are there.
     """
-    from minicosm.envs.physics import kinetix, level_text
+    from minicosm.envs.physics import PhysicsConfig, kinetix, level_text
+    from minicosm.envs.physics.format import smallest_size
 
     out.mkdir(parents=True, exist_ok=True)
     failed = 0
@@ -213,7 +214,9 @@ def import_levels(
         try:
             if target.exists() and not force:
                 raise ValueError(f"{target} is there already: choose another folder, or say --force")
-            level_text.write(kinetix.read(file), target)
+            level = kinetix.read(file)
+            level.to_level(PhysicsConfig(size=smallest_size(level) or "l"), str(file))  # what is written can be played
+            level_text.write(level, target)
             print(f"written: {target}")
         except (ValueError, OSError) as error:
             failed += 1

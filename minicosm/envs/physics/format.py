@@ -155,6 +155,8 @@ class LevelFile(BaseModel):
 
     @model_validator(mode="after")
     def _names_what_exists(self) -> LevelFile:
+        if self.walls is not None and self.room != Room():
+            raise ValueError("room is given as well as walls: leave one of them out")
         known: set[str] = set()
         for place, one in [*_numbered("shapes", self.shapes), *_numbered("walls", self.walls or [])]:
             if one.id in known or (self.walls is None and one.id in _ROOM_WALLS):

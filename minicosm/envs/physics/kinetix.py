@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from minicosm.envs.physics.engine.mass import disc_mass, polygon_mass
 from minicosm.envs.physics.format import FORMAT, VERSION, LevelFile
 from minicosm.envs.physics.level import ROLES
-from minicosm.envs.physics.level_text import LARGEST_FILE, loaded, told
+from minicosm.envs.physics.level_text import content_of, loaded, told
 
 _DEFAULTS = {  # of its `env_params`
     "base_motor_speed": 6.0,
@@ -36,11 +36,7 @@ def read(path: str | os.PathLike[str]) -> LevelFile:
     Raises FileNotFoundError, or ValueError in one sentence that begins with the path.
     """
     file = pathlib.Path(path)
-    if file.is_dir():
-        raise ValueError(f"{file}: a folder; expected a level file of Kinetix")
-    if file.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{file}: {file.stat().st_size} bytes; a level file has at most {LARGEST_FILE}")
-    return parse(file.read_bytes(), str(file), file.stem)
+    return parse(content_of(file), str(file), file.stem)
 
 
 def parse(content: bytes | str, source: str, name: str = "") -> LevelFile:
@@ -77,7 +73,7 @@ def _described(data: dict[str, Any]) -> dict[str, Any]:
         "shapes": [shapes[i] for i in range(num_walls, len(bodies)) if used[i]],
         "joints": joints,
         "thrusters": _thrusters(state["thruster"], shapes, params),
-        "no_collision": _passing(state["collision_matrix"], bodies, shapes, joints),
+        "no_collision": _passing(state["joint"], bodies, shapes, joints),
     }
 
 
@@ -98,7 +94,7 @@ def _shape(body: dict[str, Any], id: str, is_polygon: bool, params: dict[str, fl
     if is_polygon:
         corners = [_point(body["vertices"][str(k)]) for k in range(int(body["n_vertices"]))]
         kept = [c for k, c in enumerate(corners) if c not in corners[:k]]
-        shape["polygon"] = kept[::-1]  # its corners run clockwise
+        shape["polygon"] = _convex(kept[::-1])  # its corners run clockwise
     else:
         shape["circle"] = _number(body["radius"])
     # it mixes friction as sqrt((0.4 a)^2 + (0.4 b)^2), we as sqrt(a b): the same for a = b
@@ -166,15 +162,43 @@ def _thrusters(thrusters: Any, shapes: dict[int, Any], params: dict[str, float])
     return made
 
 
-def _passing(matrix: Any, bodies: list[Any], shapes: dict[int, Any], joints: list[dict[str, Any]]) -> list[list[str]]:
-    """Pairs that pass through each other by its matrix or its modes, where no joint or standing still explains it."""
+def _passing(
+    its_joints: Any, bodies: list[Any], shapes: dict[int, Any], joints: list[dict[str, Any]]
+) -> list[list[str]]:
+    """Pairs that pass through each other by its rules, where no joint or standing still explains it.
+
+    What joints hold together, walls included, passes through itself: Kinetix works that out from the joints when it
+    loads a level, and does not look at the `collision_matrix` of the file, which may be out of date.
+    """
+    group = list(range(len(bodies)))
+    for joint in its_joints:
+        if joint["active"]:
+            a, b = group[int(joint["a_index"])], group[int(joint["b_index"])]
+            group = [a if one == b else one for one in group]
     joined = {frozenset((joint["a"], joint["b"])) for joint in joints}
     pairs = []
     for (a, one), (b, other) in itertools.combinations(sorted(shapes.items()), 2):
         if one.get("static") and other.get("static"):
             continue
         modes = [int(bodies[i]["collision_mode"]) for i in (a, b)]
-        meets = bool(matrix[str(a)][str(b)]) and (2 in modes or modes[0] * modes[1] > 0)
+        meets = group[a] != group[b] and (2 in modes or modes[0] * modes[1] > 0)
         if not meets and frozenset((one["id"], other["id"])) not in joined:
             pairs.append([one["id"], other["id"]])
     return pairs
+
+
+def _convex(corners: list[list[float]]) -> list[list[float]]:
+    """The corners, anticlockwise, without those that lie inside the outline, if only by a rounding: as a rule, all."""
+    double_area = sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(corners, corners[1:] + corners[:1], strict=True))
+    kept = list(corners if double_area >= 0.0 else corners[::-1])
+    while len(kept) > 3:
+        dents = [_turn(kept[k - 1], kept[k], kept[(k + 1) % len(kept)]) for k in range(len(kept))]
+        if min(dents) >= 0.0:
+            break
+        kept.pop(dents.index(min(dents)))
+    return kept
+
+
+def _turn(a: list[float], b: list[float], c: list[float]) -> float:
+    """Below zero where the way from a by b to c turns clockwise."""
+    return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])

@@ -21,11 +21,18 @@ def read(path: str | os.PathLike[str]) -> LevelFile:
     Raises FileNotFoundError, or ValueError in one sentence that begins with the path and names the place in it.
     """
     file = pathlib.Path(path)
+    return parse(content_of(file), str(file))
+
+
+def content_of(file: pathlib.Path) -> bytes:
+    """The bytes of a file. Raises ValueError, naming it, for a folder and for what is larger than any level."""
     if file.is_dir():
         raise ValueError(f"{file}: a folder; expected a level file")
-    if file.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{file}: {file.stat().st_size} bytes; a level file has at most {LARGEST_FILE}")
-    return parse(file.read_bytes(), str(file))
+    with file.open("rb") as stream:  # never more than that, as a device has no end
+        content = stream.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"{file}: too large; a level file has at most {LARGEST_FILE} bytes")
+    return content
 
 
 def parse(content: bytes | str, source: str) -> LevelFile:
@@ -37,8 +44,10 @@ def parse(content: bytes | str, source: str) -> LevelFile:
         raise ValueError(f"{source}: a level of Kinetix; turn it into one of ours by `minicosm import kinetix`")
     if data.get("format") != FORMAT:
         raise ValueError(f'{source}: format is {_shown(data.get("format"))}; expected "{FORMAT}"')
-    if data.get("version") != VERSION:
-        raise ValueError(f"{source}: version is {_shown(data.get('version'))}; this minicosm reads version {VERSION}")
+    version = data.get("version")
+    if type(version) is not int or version != VERSION:
+        found = _shown(version) if "version" in data else "missing"
+        raise ValueError(f"{source}: version is {found}; this minicosm reads version {VERSION}")
     try:
         return LevelFile.model_validate(data)
     except ValidationError as error:
@@ -60,9 +69,12 @@ def loaded(content: bytes | str, source: str) -> Any:
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is no number of JSON")
 
+    def whole(digits: str) -> int | float:
+        return int(digits) if len(digits) < 20 else float(digits)
+
     try:
-        text = content.decode("utf-8") if isinstance(content, bytes) else content
-        return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        return json.loads(text, object_pairs_hook=once, parse_constant=refuse, parse_int=whole)
     except UnicodeDecodeError as error:
         raise ValueError(f"{source}: not text in UTF-8 ({error.reason} at byte {error.start})") from None
     except RecursionError:
@@ -76,12 +88,17 @@ def loaded(content: bytes | str, source: str) -> Any:
 def told(error: ValidationError) -> str:
     """The first mistake of a level: where it is, the value, and what was expected."""
     first = error.errors(include_url=False)[0]
+    *way, last = first["loc"] or ("",)
+    # inside a path, what is no field's name is that of an alternative, as pydantic calls it; last, it may be a user's
+    steps = [step for step in way if isinstance(step, int) or re.fullmatch(r"[a-z_]+", step)]
+    is_field = isinstance(last, int) or first["type"] == "extra_forbidden" or re.fullmatch(r"[a-z_]+", last)
     place = ""
-    for step in first["loc"]:
+    for step in [*steps, last] if is_field else steps:
         if isinstance(step, int):
             place += f"[{step}]"
-        elif re.fullmatch(r"[a-z_]+", step):  # else the name of an alternative, as pydantic calls it
-            place += f".{step}" if place else step
+        else:
+            name = step if step.isidentifier() and step.isascii() else ascii(step)
+            place += f".{name}" if place else name
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if first["type"] == "missing":
@@ -90,6 +107,8 @@ def told(error: ValidationError) -> str:
         return f"{place} is no field of a level; see docs/physics-levels.md"
     if first["type"] == "value_error":
         return f"{place}: {message}" if place else message
+    if place.endswith(".binding"):
+        message = 'expected a whole number from 0 to 31 or "automatic"'
     return f"{place} is {_shown(first['input'])}: {message}"
 
 
@@ -125,11 +144,16 @@ def _short(value: Any) -> Any:
 
 
 def write(file: LevelFile, path: str | os.PathLike[str]) -> None:
-    """Write `file` to `path`. What is there is replaced in one go, and kept if writing fails."""
-    target = pathlib.Path(path)
+    """Write `file` to `path`. What is there is replaced in one go, and kept if writing fails; a link stays a link."""
+    target = pathlib.Path(path).resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        beside.write_text(text(file), encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text(file))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            beside.chmod(target.stat().st_mode & 0o777)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)

@@ -73,6 +73,21 @@ def test_files_written_and_read_again_are_the_same(tmp_path):
     assert read(tmp_path / "cart.json") == file
     assert text(read(tmp_path / "cart.json")) == (tmp_path / "cart.json").read_text()
     assert not [f for f in tmp_path.iterdir() if f.name != "cart.json"]
+    assert parse(b"\xef\xbb\xbf" + (tmp_path / "cart.json").read_bytes(), "with a byte order mark") == file
+
+
+def test_a_link_stays_a_link_and_what_cannot_be_written_loses_nothing(tmp_path, monkeypatch):
+    file = parse(json.dumps(CART), "cart")
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    write(file, link)
+    assert link.is_symlink() and read(real) == file and real.stat().st_mode & 0o777 == 0o640
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        write(parse(changed("name", "Another"), "cart"), real)
+    assert read(real) == file and sorted(f.name for f in tmp_path.iterdir()) == ["link.json", "real.json"]
 
 
 @pytest.mark.parametrize("name", library.names())
@@ -121,6 +136,8 @@ def test_a_level_fits_a_larger_size_and_says_what_does_not_fit_a_smaller_one():
             "shapes[1].role is \"purple\": input should be 'scenery', 'green', 'blue' or 'red'",
         ),
         ("shapes.1.colour", 1, "shapes[1].colour is no field of a level"),
+        ("shapes.1.Friction", 1, "shapes[1].Friction is no field of a level"),
+        ("shapes.1.2nd\nrole", 1, "shapes[1].'2nd\\nrole' is no field of a level"),
         ("shapes.1.id", "body", "shapes[1].id is 'body', which is taken"),
         ("shapes.1.id", "floor", "shapes[1].id is 'floor', which is taken"),
         ("shapes.1.id", ..., "shapes[1].id is missing"),
@@ -129,12 +146,16 @@ def test_a_level_fits_a_larger_size_and_says_what_does_not_fit_a_smaller_one():
         ("joints.0.at", ..., "joints[0]: a joint needs either `at` or both anchors"),
         ("joints.0.limits", [1, -1], "the first must not exceed the second"),
         ("joints.0.motor.binding", -1, "joints[0].motor.binding is -1"),
+        ("joints.0.motor.binding", "auto", 'expected a whole number from 0 to 31 or "automatic"'),
+        ("walls", [], "room is given as well as walls"),
         ("joints.1.motor", {"speed": 1, "torque": 1}, "joints[1]: a weld has no limits, spring or motor"),
         ("thrusters.0.force", 0, "thrusters[0].force is 0: input should be greater than 0"),
         ("thrusters.0.shape", "x", "thrusters[0].shape is 'x', which no shape is called"),
         ("no_collision.0", ["body"], 'no_collision[0] is ["body"]'),
         ("gravity", "down", 'gravity is "down": input should be a valid list'),
         ("version", 2, "version is 2; this minicosm reads version 1"),
+        ("version", True, "version is true; this minicosm reads version 1"),
+        ("version", ..., "version is missing; this minicosm reads version 1"),
         ("format", "x", 'format is "x"; expected "minicosm-physics-level"'),
         ("env_state", {}, "a level of Kinetix; turn it into one of ours by `minicosm import kinetix`"),
     ],
@@ -174,6 +195,7 @@ def test_files_that_are_no_level_at_all(tmp_path):
         b"[" * 100_000: "nested too deeply",
         json.dumps(CART).replace("0.8", "1e999").encode(): "shapes[0].box[0]",
         json.dumps(CART).replace("0.8", "9" * 400).encode(): "shapes[0].box[0]",
+        json.dumps(CART).replace("0.8", "9" * 5000).encode(): "shapes[0].box[0]",
     }
     for content, says in cases.items():
         with pytest.raises(ValueError, match="^x.json: ") as error:

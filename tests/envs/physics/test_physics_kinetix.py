@@ -58,7 +58,7 @@ def kinetix_level():
         "global_position": point(0, 0), "thruster_binding": 1,
     }  # fmt: skip
     matrix = {str(a): {str(b): a != b for b in range(9)} for a in range(9)}
-    matrix["4"]["5"] = matrix["5"]["4"] = matrix["4"]["7"] = matrix["7"]["4"] = False
+    matrix["4"]["7"] = matrix["7"]["4"] = False  # out of date, as Kinetix never looks at it
     return {
         "env_state": {
             "polygon": polygons, "circle": circles, "joint": [joint, joint | {"active": False}],
@@ -89,7 +89,7 @@ def test_everything_arrives():
     assert level.thruster_force.tolist() == [5, 0] and level.thruster_binding.tolist()[0] == 1
     assert int(level.scene.thrusters.shape[0]) == 7
     index, collides = pair_index(CONFIG.slots), np.append(np.asarray(level.scene.collides), False)
-    assert not collides[index[4, 5]] and not collides[index[4, 7]] and collides[index[5, 7]] and collides[index[0, 4]]
+    assert not collides[index[4, 5]] and collides[index[4, 7]] and collides[index[5, 7]] and collides[index[0, 4]]
     assert not collides[index[4, 8]]
 
 
@@ -100,6 +100,38 @@ def test_modes_keep_shapes_apart():
     level = kinetix.parse(json.dumps(data), "k.json").to_level(CONFIG)
     index, collides = pair_index(CONFIG.slots), np.append(np.asarray(level.scene.collides), False)
     assert not collides[index[5, 7]] and collides[index[0, 4]]
+
+
+def test_what_joints_hold_together_passes_through_itself_as_kinetix_works_it_out():
+    data = kinetix_level()
+    state = data["env_state"]
+    loose = {"motor_on": False, "motor_has_joint_limits": False}
+    state["joint"] = [
+        state["joint"][0],
+        state["joint"][0] | loose | {"a_index": 5, "b_index": 7},  # an arm of three links, the last one a disc
+        state["joint"][0] | loose | {"a_index": 0, "b_index": 4, "active": False},
+    ]
+    file = kinetix.parse(json.dumps(data), "k.json")
+    assert file.no_collision == [["polygon_0", "circle_1"]]
+    state["joint"][2]["active"] = True  # held by the floor: it passes through the floor
+    file = kinetix.parse(json.dumps(data), "k.json")
+    apart = {frozenset(pair) for pair in file.no_collision}
+    assert apart == {
+        frozenset(pair) for pair in (("polygon_0", "circle_1"), ("wall_0", "polygon_1"), ("wall_0", "circle_1"))
+    }
+
+
+def test_outlines_that_are_convex_but_for_a_rounding_and_either_way_round_load():
+    data = kinetix_level()
+    dented = [(-0.2, -0.2), (-0.2, 0.2), (0.2, 0.2), (-1e-4, 1e-4)]  # clockwise, the last one a little inside
+    data["env_state"]["polygon"][4]["vertices"] = {str(i): point(x, y) for i, (x, y) in enumerate(dented)}
+    anticlockwise = dict(enumerate(reversed(clockwise(0.2, 0.3).values())))
+    data["env_state"]["polygon"][5] |= {"n_vertices": 4, "vertices": {str(i): p for i, p in anticlockwise.items()}}
+    file = kinetix.parse(json.dumps(data), "k.json")
+    assert [len(shape.polygon) for shape in file.shapes[:2]] == [3, 4]
+    level = file.to_level(CONFIG)
+    assert float(level.scene.inverse_mass[4]) == pytest.approx(1 / (2 * 0.08))
+    assert float(level.scene.inverse_mass[5]) == pytest.approx(1 / 0.24)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +161,11 @@ def test_the_command_imports_what_it_can_and_overwrites_nothing(tmp_path, capsys
     said = capsys.readouterr()
     assert "good.json" in said.out and "bad.json" in said.err and "1 of 2 files were not imported" in said.err
     assert level_text.read(out / "good.json").name == "good"
+    flat = kinetix_level()
+    flat["env_state"]["polygon"][4]["vertices"] = clockwise(0.2, 1e-7)
+    bad.write_text(json.dumps(flat))
+    assert cli.main(["import", "kinetix", str(bad), "--out", str(out)]) == 2
+    assert "bad.json: " in capsys.readouterr().err and not (out / "bad.json").exists()
     (out / "good.json").write_text("mine")
     assert cli.main(["import", "kinetix", str(good), "--out", str(out)]) == 2
     assert "is there already" in capsys.readouterr().err and (out / "good.json").read_text() == "mine"
