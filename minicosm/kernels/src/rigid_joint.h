@@ -109,7 +109,7 @@ MINICOSM_FN void write_joint_sides(const RigidWorld<W>& world, const JointSides<
   sides.end_b.write(world.velocity, sides.b);
 }
 
-// How the joint hangs now: arms, gap, angle, and what the pin's impulses do.
+// How the joint hangs now: arms, gap and angle.
 template <int W>
 MINICOSM_PART void hang_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   const Array<W> j = world.joints.at(joint * kJointFields);
@@ -126,18 +126,6 @@ MINICOSM_PART void hang_joint(const RigidBatch& b, const RigidWorld<W>& world, i
   j[kGapX] = j[kBetweenX] + moved_b.x - moved_a.x + bx - ax;
   j[kGapY] = j[kBetweenY] + moved_b.y - moved_a.y + by - ay;
   j[kAngleNow] = j[kAngle] + moved_b.turn - moved_a.turn;
-  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], mass = j[kMassA] + j[kMassB];
-  const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
-  const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;
-  const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
-  const V<W> determinant = k_xx * k_yy - k_xy * k_xy, zero = splat<W>(0.0f);
-  const M<W> is_held = determinant > 0.0f;
-  const V<W> divisor = select(is_held, determinant, splat<W>(1.0f));
-  j[kStiffXX] = k_xx;
-  j[kStiffXY] = k_xy;
-  j[kStiffYY] = k_yy;
-  j[kPinBiased] = select(is_held, b.settings.joint.mass_scale / divisor, zero);
-  j[kPinRelaxed] = select(is_held, 1.0f / divisor, zero);
 }
 
 // a pushes b at the pin with (x, y) and turns it with `turning`.
@@ -153,103 +141,87 @@ MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, Join
 
 constexpr float kJointBound = 1e3f;  // times what stops the lighter shape: contradicting joints stay finite
 
-// Which parts the joint has in any of the worlds. What a spring, a motor or limits left behind counts, too.
+// Whether the joint holds anything that can move, in any of the worlds.
 template <int W>
-MINICOSM_FN uint32_t joint_parts(const Array<W> j) {
-  const Array<W> impulse = j.at(kJointImpulse);
-  const auto has = [](M<W> somewhere, JointPart part) { return any_of(somewhere) ? (uint32_t)part : 0; };
-  return has((j[kMassA] + j[kMassB] > 0.0f) | (j[kInertiaA] + j[kInertiaB] > 0.0f), kHolds) |
-         has((j[kSpringMass] != 0.0f) | (impulse[2] != 0.0f), kHasSpring) |
-         has((j[kMotorImpulse] != 0.0f) | (impulse[3] != 0.0f), kHasMotor) |
-         has((j[kHasLimit] != 0.0f) | (impulse[4] != 0.0f) | (impulse[5] != 0.0f), kIsLimited);
+MINICOSM_FN bool is_held(const Array<W> j) {
+  return any_of((j[kMassA] + j[kMassB] > 0.0f) | (j[kInertiaA] + j[kInertiaB] > 0.0f));
 }
 
 template <int W>
 MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
   const Array<W> j = world.joints.at(joint * kJointFields), old = j.at(kJointImpulse);
-  if (!(world.parts[joint] & kHolds)) return;
+  if (!is_held<W>(j)) return;
   JointSides<W> sides = read_joint_sides<W>(b, world, joint);
   push_joint<W>(j, old[0], old[1], old[2] + old[3] + old[4] - old[5], sides);
   write_joint_sides<W>(world, sides);
 }
 
-// The rows of one joint; kMends: errors of position are driven out, too.
-template <int W, bool kMends>
-MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint) {
-  const uint32_t parts = world.parts[joint];
-  if (!(parts & kHolds)) return;
+// The rows of one joint; `bias` is the softness with which errors of position are driven out.
+template <int W>
+MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
   const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
-  const RigidSettings& s = b.settings;
+  if (!is_held<W>(j)) return;
   JointSides<W> sides = read_joint_sides<W>(b, world, joint);
-  const V<W> zero = splat<W>(0.0f);
+  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
+  const V<W> coupling = inertia_a + inertia_b, zero = splat<W>(0.0f);
+  V<W> spin = sides.b.turn - sides.a.turn, turning = zero;
 
-  if (parts & (kHasSpring | kHasMotor | kIsLimited)) {
-    const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
-    const V<W> coupling = inertia_a + inertia_b;
-    V<W> spin = sides.b.turn - sides.a.turn, turning = zero;
-    // The row of impulse `row` has become `now`; `way` 1 or -1 is how it turns b.
-    const auto turn = [&](int row, V<W> now, float way) {
-      const V<W> change = way * (now - impulse[row]);
-      impulse[row] = now;
-      spin = spin + coupling * change;
-      turning = turning + change;
-    };
-    if (parts & kHasSpring) {
-      const V<W> stretch = j[kSpringMass] * torsion * (spin + j[kSpringRate] * angle);
-      turn(2, (1.0f - j[kSpringImpulse]) * impulse[2] - stretch, 1.0f);
-    }
-    if (parts & kHasMotor) {
-      const V<W> most = j[kMotorImpulse];
-      turn(3, min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most), most), 1.0f);
-    }
-    if (parts & kIsLimited) {
-      for (int limit = 0; limit < 2; limit++) {
-        const float sign = limit ? -1.0f : 1.0f;
-        const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
-        const M<W> is_open = room > 0.0f;
-        V<W> push = room * s.rate, gain = splat<W>(1.0f), keep = splat<W>(1.0f);
-        if constexpr (kMends) {
-          push = select(is_open, push, s.joint.mass_scale * max(s.joint.rate * room, splat<W>(-s.pull_speed)));
-          gain = select(is_open, gain, splat<W>(s.joint.mass_scale));
-          keep = select(is_open, keep, splat<W>(1.0f - s.joint.impulse_scale));
-        } else {
-          push = select(is_open, push, zero);
-        }
-        const V<W> wanted = keep * impulse[4 + limit] - torsion * (gain * sign * spin + push);
-        turn(4 + limit, j[kHasLimit] * max(wanted, zero), sign);
-      }
-    }
-    sides.a.turn = sides.a.turn - inertia_a * turning;
-    sides.b.turn = sides.b.turn + inertia_b * turning;
+  const V<W> spring = (1.0f - j[kSpringImpulse]) * impulse[2] - j[kSpringMass] * torsion * (spin + j[kSpringRate] * angle);
+  V<W> change = spring - impulse[2];
+  impulse[2] = spring;
+  spin = spin + coupling * change;
+  turning = turning + change;
+
+  const V<W> most_torque = j[kMotorImpulse];
+  const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most_torque), most_torque);
+  change = motor - impulse[3];
+  impulse[3] = motor;
+  spin = spin + coupling * change;
+  turning = turning + change;
+
+  for (int limit = 0; limit < 2; limit++) {
+    const float sign = limit ? -1.0f : 1.0f;
+    const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
+    const M<W> is_open = room > 0.0f;
+    const V<W> push = select(is_open, room * b.settings.rate, bias.mass_scale * max(bias.rate * room, splat<W>(-b.settings.pull_speed)));
+    const V<W> gain = select(is_open, splat<W>(1.0f), splat<W>(bias.mass_scale));
+    const V<W> keep = select(is_open, splat<W>(1.0f), splat<W>(1.0f - bias.impulse_scale));
+    const V<W> held = j[kHasLimit] * max(keep * impulse[4 + limit] - torsion * (gain * sign * spin + push), zero);
+    change = sign * (held - impulse[4 + limit]);
+    impulse[4 + limit] = held;
+    spin = spin + coupling * change;
+    turning = turning + change;
   }
+  push_joint<W>(j, zero, zero, turning, sides);
 
   const V<W> ax = j[kArmAX], ay = j[kArmAY], bx = j[kArmBX], by = j[kArmBY];
-  V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay;
-  V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax;
-  if constexpr (kMends) {
-    const V<W> most_pull = splat<W>(s.pull_speed);
-    const auto pull = [&](V<W> gap) { return min(max(s.joint.rate * gap, -most_pull), most_pull); };
-    slide_x = slide_x + pull(j[kGapX]);
-    slide_y = slide_y + pull(j[kGapY]);
-  }
-  const V<W> inverse = j[kMends ? kPinBiased : kPinRelaxed], most = j[kMostPull], old_x = impulse[0], old_y = impulse[1];
-  V<W> x = -inverse * (j[kStiffYY] * slide_x - j[kStiffXY] * slide_y);
-  V<W> y = -inverse * (j[kStiffXX] * slide_y - j[kStiffXY] * slide_x);
-  if constexpr (kMends) {
-    x = x - s.joint.impulse_scale * old_x;
-    y = y - s.joint.impulse_scale * old_y;
-  }
-  const V<W> new_x = min(max(old_x + x, -most), most), new_y = min(max(old_y + y, -most), most);
-  push_joint<W>(j, new_x - old_x, new_y - old_y, zero, sides);
+  const V<W> most_pull = splat<W>(b.settings.pull_speed);
+  const auto pull = [&](V<W> gap) { return min(max(bias.rate * gap, -most_pull), most_pull); };
+  const V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay + pull(j[kGapX]);
+  const V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax + pull(j[kGapY]);
+  const V<W> mass = j[kMassA] + j[kMassB];
+  const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
+  const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;
+  const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
+  const V<W> determinant = k_xx * k_yy - k_xy * k_xy;
+  const M<W> is_held = determinant > 0.0f;
+  const V<W> inverse = select(is_held, bias.mass_scale / select(is_held, determinant, splat<W>(1.0f)), zero);
+  const V<W> x = -inverse * (k_yy * slide_x - k_xy * slide_y) - bias.impulse_scale * impulse[0];
+  const V<W> y = -inverse * (k_xx * slide_y - k_xy * slide_x) - bias.impulse_scale * impulse[1];
+  const V<W> most = kJointBound * b.settings.max_speed / select(mass > 0.0f, mass, splat<W>(1.0f));
+  const V<W> new_x = min(max(impulse[0] + x, -most), most), new_y = min(max(impulse[1] + y, -most), most);
+  push_joint<W>(j, new_x - impulse[0], new_y - impulse[1], zero, sides);
   impulse[0] = new_x;
   impulse[1] = new_y;
   write_joint_sides<W>(world, sides);
 }
 
+constexpr RigidSoftness kVelocityAlone = {0.0f, 1.0f, 0.0f};  // mends no positions
+
 // One sweep over all joints.
-template <int W, bool kMends>
-MINICOSM_FN void solve_joints(const RigidBatch& b, const RigidWorld<W>& world) {
-  for (int j = 0; j < b.num_joints; j++) solve_joint<W, kMends>(b, world, j);
+template <int W>
+MINICOSM_FN void solve_joints(const RigidBatch& b, const RigidWorld<W>& world, RigidSoftness bias) {
+  for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, bias);
 }
 
 // Sweeps of the velocities alone, in some of the worlds.
@@ -261,7 +233,7 @@ MINICOSM_PART void solve_joints_where(const RigidBatch& b, const RigidWorld<W>& 
       const JointSides<W> before = read_joint_sides<W>(b, world, j);
       V<W> old[6];
       for (int k = 0; k < 6; k++) old[k] = impulse[k];
-      solve_joint<W, false>(b, world, j);
+      solve_joint<W>(b, world, j, kVelocityAlone);
       JointSides<W> after = read_joint_sides<W>(b, world, j);
       for (int k = 0; k < 6; k++) impulse[k] = select(where, impulse[k], old[k]);
       const auto keep = [&](Velocity<W>& now, const Velocity<W>& then) {

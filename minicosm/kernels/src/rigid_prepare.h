@@ -243,12 +243,7 @@ MINICOSM_PART void prepare_joints(const RigidBatch& b, const RigidWorld<W>& worl
     j[kUpper] = column(b.upper);
     j[kMotorSpeed] = column(b.motor_speed);
     j[kMotorImpulse] = active * step * column(b.motor_torque);
-    const V<W> mass = j[kMassA] + j[kMassB];
-    j[kMostPull] = kJointBound * b.settings.max_speed / select(mass > 0.0f, mass, one);
-    for (int i = 0; i < 6; i++) {
-      j[kJointImpulse + i] = active * read_column<W>(b.joint_impulses + 6 * at + i, 6 * J) + zero;  // + 0: see read_bodies
-    }
-    world.parts[k] = joint_parts<W>(j);
+    for (int i = 0; i < 6; i++) j[kJointImpulse + i] = active * read_column<W>(b.joint_impulses + 6 * at + i, 6 * J);
     hang_joint<W>(b, world, k);
   }
 }

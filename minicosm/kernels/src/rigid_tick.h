@@ -69,13 +69,13 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   clamp_velocities<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(b, world, j);
   solve_contacts<W, Pass::kWarmStart>(b, world);
-  solve_joints<W, true>(b, world);
+  solve_joints<W>(b, world, s.joint);
   const M<W> thrown = solve_contacts<W, Pass::kBiased>(b, world);
   if (b.num_joints && any_of(thrown)) pass_on<W>(b, world, thrown);
   clamp_velocities<W>(b, world);
   integrate_positions<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
-  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) solve_joints<W, false>(b, world);
+  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) solve_joints<W>(b, world, kVelocityAlone);
   solve_contacts<W, Pass::kRelaxed>(b, world);
 }
 
@@ -152,20 +152,14 @@ MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& wor
     const V<W> core = core_of<W>(b, world, i);
     const M<W> is_fast = length_squared > core * core;
     if (!any_of(is_fast)) continue;
-    // A box round the core's path, with room to spare: what lies outside is not reached.
-    const V<W> x = world.position[2 * i], y = world.position[2 * i + 1], near = 2.0f * core + b.settings.margin;
-    const V<W> zero = splat<W>(0.0f), least_x = x + min(dx, zero) - near, most_x = x + max(dx, zero) + near;
-    const V<W> least_y = y + min(dy, zero) - near, most_y = y + max(dy, zero) + near;
     V<W> fraction = splat<W>(1.0f);
     for (int pair = 0; pair < b.num_pairs; pair++) {
       if (b.left[pair] != i && b.right[pair] != i) continue;
       const int other = b.left[pair] == i ? b.right[pair] : b.left[pair];
-      const Array<W> box = world.bounds.at(4 * (int64_t)other);
-      M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f) & (box[0] < most_x) & (box[1] > least_x) &
-                    (box[2] < most_y) & (box[3] > least_y);
+      M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f);
       if (!any_of(counts)) continue;
       counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
-      const V<W> reached = reach_shape<W>(b, world, other, x, y, dx, dy, core);
+      const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
       fraction = select(counts, min(fraction, reached), fraction);
     }
     const V<W> short_of = kShort * core / sqrt(max(length_squared, splat<W>(kTiny)));

@@ -132,18 +132,9 @@ enum JointField {
   kGapX,  // m, from the pin on a to the pin on b, now
   kGapY,
   kAngleNow,
-  kStiffXX,  // 1/kg, of the pin, now
-  kStiffXY,
-  kStiffYY,
-  kPinBiased,   // 1 over their determinant, times the mass scale of the biased solve; 0 where the pin holds nothing
-  kPinRelaxed,  // 1 over their determinant, likewise
-  kMostPull,    // N s: bound of the pin's impulses
   kJointImpulse,  // x, y, spring, motor, lower limit, upper limit: as `joint_impulses`
   kJointFields = kJointImpulse + 6,
 };
-
-// Of a joint, a bit each. What it has in none of the worlds is not solved.
-enum JointPart : uint32_t { kHolds = 1, kHasSpring = 2, kHasMotor = 4, kIsLimited = 8 };
 
 // A group of W worlds at work. Shapes are numbered as in the scene; what only the free ones have, from the first free.
 // One more seat, behind the last free shape, stands for every wall: it never moves.
@@ -167,16 +158,15 @@ struct RigidWorld {
   Array<W> contacts;         // [K, kContactFields], of which num_contacts are in use
   Strided<I<W>> ends;        // [J, 2]  seats of the two shapes of each joint
   Strided<uint32_t> taken;   // [J, 2]  which of them occur in any of the worlds, a bit each: seat modulo 32
-  Strided<uint32_t> parts;   // [J]  what each joint has in any of the worlds: JointPart
   Strided<int> pair;         // [K]  which pair each contact in use is
   int num_contacts;
 };
 
-// How many W-wide numbers a RigidWorld takes, `ends`, `taken`, `parts` and `pair` included.
+// How many W-wide numbers a RigidWorld takes, `ends`, `taken` and `pair` included.
 MINICOSM_FN int64_t rigid_scratch(const RigidBatch& b) {
   const int64_t shapes = b.num_shapes(), seats = shapes - b.num_walls + 1;
   return shapes * (2 + 1 + 4 + 4) + b.num_circles + (int64_t)b.num_polygons * b.num_vertices * 4 +
-         seats * (3 + 3 + 3 + 3 + 1) + (int64_t)b.num_joints * (kJointFields + 5) +
+         seats * (3 + 3 + 3 + 3 + 1) + (int64_t)b.num_joints * (kJointFields + 4) +
          (int64_t)b.num_pairs * (kContactFields + 1);
 }
 
@@ -207,11 +197,9 @@ MINICOSM_FN RigidWorld<W> lay_out(const RigidBatch& b, Array<W> scratch) {
   world.ahead = take(seats);
   world.joints = take((int64_t)b.num_joints * kJointFields);
   world.contacts = take((int64_t)b.num_pairs * kContactFields);
-  const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints);
-  const Array<W> parts = take(b.num_joints), pair = take(b.num_pairs);
+  const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints), pair = take(b.num_pairs);
   world.ends = {(I<W>*)ends.data};
   world.taken = {(uint32_t*)taken.data};
-  world.parts = {(uint32_t*)parts.data};
   world.pair = {(int*)pair.data};
   world.num_contacts = 0;
   return world;
