@@ -39,7 +39,7 @@ def mutate(key: jax.Array, level: Level, config: PhysicsConfig, num_edits: int) 
     if isinstance(num_edits, bool) or not isinstance(num_edits, int) or num_edits < 0:
         raise ValueError(f"num_edits is {num_edits!r}; expected a whole number, at least 0")
     size = level.size
-    random = uniform(key, num_edits * (NUMBERS + 1)).reshape(num_edits, -1)
+    random = uniform(key, num_edits * (NUMBERS + 1)).reshape(num_edits, NUMBERS + 1)
 
     def edit(draft: Draft, random: jax.Array) -> tuple[Draft, None]:
         luck = Luck(random[1:], size, config)

@@ -38,7 +38,7 @@ def test_edits_change_everything(edited):
     assert share(joints.active & ~edited_joints.active) > 0.1
     assert share(joints.active & edited_joints.active & (joints.has_limit != edited_joints.has_limit)) > 0.03
     assert share(before.present & ~after.present) > 0.1
-    assert share(~before.present & after.present) > 0.1
+    assert share(~before.present & after.present) > 0.04  # size S has little room
     assert share((before.scene.inverse_mass == 0) & (after.scene.inverse_mass > 0) & before.present) > 0.1
     first = max(4, config.slots.num_walls)
     np.testing.assert_array_equal(before.position[:, :first], after.position[:, :first])  # the room stays
