@@ -232,7 +232,14 @@ MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world,
     if constexpr (kThrow) {
       const V<W> thrown = p[kMass] * max(noted - speed, splat<W>(0.0f));
       p[kTotal] = p[kTotal] + thrown;
-      sides.push(thrown, nx, ny, p[kArmLeft], p[kArmRight]);
+      Sides<W, kWall> pushed = sides;
+      pushed.push(thrown, nx, ny, p[kArmLeft], p[kArmRight]);
+      const M<W> is_thrown = noted > kNotThrown;  // elsewhere not even the sign of a zero may change
+      const auto take = [&](Velocity<W>& now, const Velocity<W>& then) {
+        now = {select(is_thrown, then.x, now.x), select(is_thrown, then.y, now.y), select(is_thrown, then.turn, now.turn)};
+      };
+      take(sides.left, pushed.left);
+      take(sides.right, pushed.right);
     } else {
       p[kRebound] = select(noted > kNotThrown, speed, noted);
     }
