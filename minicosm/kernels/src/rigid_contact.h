@@ -221,9 +221,9 @@ MINICOSM_PART M<W> solve_contacts(const RigidBatch& b, const RigidWorld<W>& worl
 }
 
 // Of the points that were thrown in this sub-step: notes their normal speed (kThrow false), or throws them again to the
-// one that was noted (contact.restore).
+// one that was noted (contact.restore); in the worlds `where` something was.
 template <int W, bool kWall, bool kThrow>
-MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world, const Array<W> c, int pair) {
+MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world, const Array<W> c, int pair, M<W> where) {
   Sides<W, kWall> sides = read_sides<W, kWall>(b, world, world.velocity, pair);
   const V<W> nx = c[kNormalX], ny = c[kNormalY];
   for (int k = 0; k < 2; k++) {
@@ -231,30 +231,30 @@ MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world,
     const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]), noted = p[kRebound];
     if constexpr (kThrow) {
       const V<W> thrown = p[kMass] * max(noted - speed, splat<W>(0.0f));
-      p[kTotal] = p[kTotal] + thrown;
       Sides<W, kWall> pushed = sides;
       pushed.push(thrown, nx, ny, p[kArmLeft], p[kArmRight]);
       const M<W> is_thrown = noted > kNotThrown;  // elsewhere not even the sign of a zero may change
+      p[kTotal] = select(is_thrown, p[kTotal] + thrown, p[kTotal]);
       const auto take = [&](Velocity<W>& now, const Velocity<W>& then) {
         now = {select(is_thrown, then.x, now.x), select(is_thrown, then.y, now.y), select(is_thrown, then.turn, now.turn)};
       };
       take(sides.left, pushed.left);
       take(sides.right, pushed.right);
     } else {
-      p[kRebound] = select(noted > kNotThrown, speed, noted);
+      p[kRebound] = select(where & (noted > kNotThrown), speed, splat<W>(kNotThrown));
     }
   }
   if constexpr (kThrow) write_sides<W, kWall>(b, world, pair, sides);
 }
 
 template <int W, bool kThrow>
-MINICOSM_PART void follow_contacts(const RigidBatch& b, const RigidWorld<W>& world) {
+MINICOSM_PART void follow_contacts(const RigidBatch& b, const RigidWorld<W>& world, M<W> where) {
   for (int i = 0; i < world.num_contacts; i++) {
     const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
     if (!any_of(c[kRestitution] > 0.0f)) continue;
     const int pair = world.pair[i];
-    b.left[pair] < b.num_walls ? follow_contact<W, true, kThrow>(b, world, c, pair)
-                               : follow_contact<W, false, kThrow>(b, world, c, pair);
+    b.left[pair] < b.num_walls ? follow_contact<W, true, kThrow>(b, world, c, pair, where)
+                               : follow_contact<W, false, kThrow>(b, world, c, pair, where);
   }
 }
 

@@ -56,9 +56,9 @@ MINICOSM_FN void integrate_positions(const RigidBatch& b, const RigidWorld<W>& w
 // Lets joints pass on what contacts threw, in the worlds where they did: see reference._passed_on.
 template <int W>
 MINICOSM_PART void pass_on(const RigidBatch& b, const RigidWorld<W>& world, M<W> thrown) {
-  follow_contacts<W, false>(b, world);
+  follow_contacts<W, false>(b, world, thrown);
   solve_joints_where<W>(b, world, thrown);
-  follow_contacts<W, true>(b, world);
+  follow_contacts<W, true>(b, world, thrown);
   solve_joints_where<W>(b, world, thrown);
 }
 
