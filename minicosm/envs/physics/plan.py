@@ -78,8 +78,8 @@ _HABITS = (
 def plan(level: Level, config: PhysicsConfig, search: PlanConfig = PlanConfig()) -> Plan:
     """Look for actions that win `level` (one, not a batch) within `config.max_steps`.
 
-    The same arguments give the same plan on one kind of device. Raises ValueError where nothing in the level can be
-    driven and it is not won by itself.
+    The same arguments give the same plan on one kind of device. Where none wins, the plan is the one that brought green
+    nearest to blue.
     """
     env = Physics(_planned(config))
     best: Plan | None = None
