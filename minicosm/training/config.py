@@ -119,7 +119,7 @@ _MAZE: dict[str, Any] = {
     "updates_per_chunk": 20,
 }
 
-# single levels are learnt in a few hundred updates; actions change little from step to step
+# a first choice, not tuned yet: benchmarks/train_physics.py measures it
 _PHYSICS: dict[str, Any] = {"total_steps": 5_000_000, "num_steps": 32, "gamma": 0.99, "entropy": 0.01}
 
 
