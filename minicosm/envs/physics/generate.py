@@ -90,7 +90,8 @@ class _Draws:
         counts = {"shape": (_PER_SHAPE, shapes), "thruster": (_PER_THRUSTER, size.num_thrusters)}
         total = sum(math.prod(c) for c in counts.values()) + _PER_LEVEL + shapes * size.max_vertices
         flat = uniform(key, total)
-        self.once = fence(flat[0])  # keeps the compiler from working out a value anew wherever it is used
+        probe = jax.random.key_data(key).reshape(-1)[0].astype(jnp.float32)
+        self.once = fence(probe)  # keeps the compiler from working out a value anew wherever it is used
         flat = self.once(flat)
         self._rows = {}
         for name, count in counts.items():

@@ -21,10 +21,16 @@ def fence(probe: jax.Array) -> Fence:
     """A function that returns its argument unchanged, computed once however often it is used.
 
     It divides by one: divisions count as expensive, and are never computed twice. So that the compiler does not see
-    the one, it is told from `probe`, any float of the program's input.
+    the one, it is told from `probe`, any float of the program's input; and one for each value, since a division by one
+    number becomes a multiplication.
     """
-    one = jnp.where(jnp.isnan(probe), jnp.asarray(2.0, probe.dtype), jnp.asarray(1.0, probe.dtype))
-    return lambda values: values / one
+    num_wrong = jnp.where(jnp.isnan(probe), 1, 0)
+
+    def once(values: jax.Array) -> jax.Array:
+        is_wrong = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0) < num_wrong
+        return values / jnp.where(is_wrong, jnp.asarray(2.0, values.dtype), jnp.asarray(1.0, values.dtype))
+
+    return once
 
 
 def total(values: jax.Array, axis: int) -> jax.Array:
