@@ -80,6 +80,14 @@ class Environment(abc.ABC, Generic[LevelT, StateT]):
     def step(self, key: jax.Array, state: StateT, action: jax.Array) -> tuple[StateT, TimeStep]:
         """Advance one tick. `action` leads with A; actions of agents that have ended are ignored."""
 
+    def mutate_level(self, key: jax.Array, level: LevelT, num_edits: int) -> LevelT:
+        """`level` after `num_edits` random edits: a valid level of the same shapes."""
+        raise ValueError(f"{type(self).__name__} has no edits: use a curriculum that does not mutate levels")
+
+    def optimal_return(self, level: LevelT) -> jax.Array:
+        """f32[A]: the best undiscounted return that `level` allows each agent, 0 where its task cannot be done."""
+        raise ValueError(f"{type(self).__name__} knows no optimum: use a score that needs none")
+
     def global_observation(self, state: StateT) -> jax.Array:
         """f32[...]: what a centralised critic sees, of fixed shape; bounded by nothing."""
         raise ValueError(f"{type(self).__name__} has no global observation: use the agents' own observations")

@@ -13,12 +13,14 @@ import importlib
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
 from minicosm.training.config import NetworkConfig, PPOConfig
 from minicosm.training.describe import from_json, to_json, to_text
@@ -32,7 +34,9 @@ def curve_path(run_dir: Path) -> Path:
     return run_dir / "curve.jsonl"
 
 
-def begin_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
+def begin_run(
+    run_dir: Path, env: Environment[Any, Any], config: PPOConfig, curriculum: Curriculum | None = None
+) -> None:
     """Make a run's folder; a run that ended before its first checkpoint gives way.
 
     Raises ValueError when the folder holds another run, OSError where it cannot be written.
@@ -44,25 +48,38 @@ def begin_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> N
         run_dir.mkdir(parents=True, exist_ok=True)
         curve_path(run_dir).unlink(missing_ok=True)
         part = run_dir / f".run.json.{os.getpid()}.part"
-        part.write_text(json.dumps({"world": to_json(env), "config": dataclasses.asdict(config)}, indent=1) + "\n")
+        part.write_text(json.dumps(_description(env, config, curriculum), indent=1) + "\n")
         part.replace(described)
 
 
-def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfig) -> None:
-    """Raise ValueError, naming what differs, unless the run in `run_dir` is of this world and this config."""
+def require_same_run(
+    run_dir: Path, env: Environment[Any, Any], config: PPOConfig, curriculum: Curriculum | None = None
+) -> None:
+    """Raise ValueError, naming what differs, unless the run in `run_dir` is of this world, config and curriculum."""
     described = _read_description(run_dir)
-    if described["world"] != json.loads(json.dumps(to_json(env))):
+    asked = json.loads(json.dumps(_description(env, config, curriculum)))
+    if described["world"] != asked["world"]:
         raise ValueError(
             f"cannot resume {str(run_dir)!r}: it is of another world, {to_text(described['world'])}, not {env!r}; "
             "choose another folder for a new run"
         )
-    was, now = described["config"], json.loads(json.dumps(dataclasses.asdict(config)))
+    if described.get("curriculum") != asked["curriculum"]:
+        was, now = (to_text(x.get("curriculum")) for x in (described, asked))
+        raise ValueError(
+            f"cannot resume {str(run_dir)!r}: its curriculum is {was}, not {now}; "
+            "keep the settings as they were, or choose another folder for a new run"
+        )
+    was, now = described["config"], asked["config"]
     for name in now:
         if name not in _HARMLESS and was.get(name) != now[name]:
             raise ValueError(
                 f"cannot resume {str(run_dir)!r}: its {name} is {was.get(name)!r}, not {now[name]!r}; "
                 "keep the setting as it was, or choose another folder for a new run"
             )
+
+
+def _description(env: Environment[Any, Any], config: PPOConfig, curriculum: Curriculum | None) -> dict[str, Any]:
+    return {"world": to_json(env), "config": dataclasses.asdict(config), "curriculum": to_json(curriculum)}
 
 
 def load_env(run_dir: str | os.PathLike[str]) -> Environment[Any, Any]:
@@ -85,12 +102,11 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
 
 
 def load_params(run_dir: str | os.PathLike[str]) -> Any:
-    """The net's parameters, led by the seeds, of the newest checkpoint in `run_dir`.
+    """The net's parameters, led by the seeds, of the newest checkpoint in `run_dir` that is intact.
 
-    Raises ValueError where there is none or it is damaged, ImportError without the extra.
+    Warns of damaged ones that are newer. Raises ValueError where there is none, ImportError without the extra.
     """
-    newest = _newest(Path(run_dir))
-    _require_intact(newest)
+    newest = _newest_intact(Path(run_dir))
     return _restore(newest / "params", None)
 
 
@@ -125,12 +141,12 @@ def save_state(run_dir: Path, state: Any, update: int) -> None:
 
 
 def load_state(run_dir: Path, like: Any) -> Any:
-    """The newest checkpoint's `TrainState`; `like` is one of the same structure and shapes, abstract or not.
+    """The `TrainState` of the newest intact checkpoint; `like` has the same structure and shapes, abstract or not.
 
-    Raises ValueError where there is none, or it is damaged or of other shapes; ImportError without the extra.
+    Warns of damaged ones that are newer. Raises ValueError where there is none, or it is of other shapes; ImportError
+    without the extra.
     """
-    newest = _newest(run_dir)
-    _require_intact(newest)
+    newest = _newest_intact(run_dir)
     plain = jax.eval_shape(_plain, like)
     params = _restore(newest / "params", plain.params)
     rest = _restore(newest / "rest", dataclasses.replace(plain, params=None))
@@ -190,14 +206,22 @@ def _checkpoints(run_dir: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.name.isdigit()) if folder.is_dir() else []
 
 
-def _newest(run_dir: Path) -> Path:
+def _newest_intact(run_dir: Path) -> Path:
     found = _checkpoints(run_dir)
     if not found:
         raise ValueError(
             f"{str(run_dir)!r} holds no checkpoint: expected the folder of a training run that reached its first; "
             "start a new run there, without resuming"
         )
-    return found[-1]
+    for older in reversed(found[1:]):
+        try:
+            _require_intact(older)
+        except ValueError as error:
+            warnings.warn(f"{error}: the checkpoint before it is used", stacklevel=4)
+        else:
+            return older
+    _require_intact(found[0])
+    return found[0]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -207,15 +231,14 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def _require_intact(checkpoint: Path) -> None:
     """Raise ValueError unless every file of `checkpoint` is as it was written."""
-    advice = f"delete {str(checkpoint)!r} to go on from the checkpoint before it, or start a new run"
     try:
         written = json.loads((checkpoint / "files.json").read_text())
     except (OSError, ValueError) as error:
-        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged (no list of its files); {advice}") from error
+        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged (no list of its files)") from error
     found = _hashes(checkpoint)
     wrong = sorted(name for name in {*written, *found} if written.get(name) != found.get(name))
     if wrong:
-        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged ({wrong[0]} is not as it was written); {advice}")
+        raise ValueError(f"checkpoint {str(checkpoint)!r} is damaged ({wrong[0]} is not as it was written)")
 
 
 def _read_description(run_dir: Path) -> dict[str, Any]:

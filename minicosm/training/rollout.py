@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from minicosm.envs import struct
-from minicosm.envs.environment import TimeStep
+from minicosm.envs.environment import Environment, TimeStep
 from minicosm.training.networks import Agent
-from minicosm.wrappers import EpisodeStats
+from minicosm.wrappers import AutoReplay, EpisodeStats
 
 _COUNTED = ("success", "collision")  # info keys whose share over ended episodes is reported where there are any
 
@@ -40,12 +41,13 @@ class Samples:
     last: jax.Array  # bool[T, N]  the agent's episode ended in this tick
     bootstrap: jax.Array  # f32[T, N]  value of where it was cut short by the time limit, otherwise 0
     valid: jax.Array  # bool[T, N]  the agent took part: its episode had not ended before
+    success: jax.Array  # bool[T, N]  the agent has done its task, as of this tick
 
 
-def start(worlds: EpisodeStats, agent: Agent, key: jax.Array) -> Play:
-    """Seed the worlds and put the agents in them."""
+def start(worlds: EpisodeStats, agent: Agent, key: jax.Array, levels: Any = None) -> Play:
+    """Seed the worlds and put the agents in them; `levels`, led by B, are for worlds that take them."""
     reset_key, key = jax.random.split(key)
-    state, observation = worlds.reset(reset_key)
+    state, observation = worlds.reset(reset_key, levels)
     lanes = worlds.num_envs * worlds.env.num_agents
     return Play(
         worlds=state,
@@ -61,42 +63,67 @@ def play(
     worlds: EpisodeStats, agent: Agent, params: Any, state: Play, num_steps: int
 ) -> tuple[Play, Samples, dict[str, jax.Array]]:
     """Play `num_steps` ticks. Returns the worlds after them, the samples, and sums over the episodes that ended."""
-    by_world = (worlds.num_envs, worlds.env.num_agents)
 
     def tick(state: Play, _: None) -> tuple[Play, tuple[Samples, dict[str, jax.Array]]]:
-        key, draw_key = jax.random.split(state.key)
-        parameters, log_std, value, memory = agent.think(params, state.features, state.reset, state.memory)
-        draw = agent.distribution.sample(draw_key, parameters, log_std)
-        action = agent.distribution.to_action(draw)
-        world_state, timestep = worlds.step(state.worlds, action.reshape(*by_world, *action.shape[1:]))
-
-        restart = jnp.repeat(timestep.done, by_world[1])
-        terminated, truncated = timestep.terminated.reshape(-1), timestep.truncated.reshape(-1)
-        last = terminated | truncated | restart
-        valid = ~state.ended
-        samples = Samples(
-            features=state.features,
-            reset=state.reset,
-            draw=draw,
-            log_prob=agent.distribution.log_prob(parameters, log_std, draw),
-            value=value,
-            reward=timestep.reward.reshape(-1),
-            last=last,
-            bootstrap=_value_at_the_limit(agent, params, timestep, memory, valid & truncated & ~terminated),
-            valid=valid,
-        )
-        after = Play(
-            worlds=world_state,
-            features=_lanes(agent.features(timestep.observation, 2)),
-            reset=restart,
-            ended=(state.ended | last) & ~restart,
-            memory=memory,
-            key=key,
-        )
-        return after, (samples, episode_sums(timestep))
+        state, samples, timestep = _tick(worlds, agent, params, state)
+        return state, (samples, episode_sums(timestep))
 
     state, (samples, sums) = jax.lax.scan(tick, state, None, length=num_steps)
     return state, samples, jax.tree.map(lambda x: jnp.sum(x, axis=0), sums)
+
+
+def try_out(
+    env: Environment[Any, Any], agent: Agent, params: Any, key: jax.Array, levels: Any, num_steps: int
+) -> tuple[Samples, jax.Array]:
+    """Play `num_steps` ticks on each of `levels`, led by L, again and again from its start.
+
+    Returns the samples, without what only learning needs (features, draws and their probabilities are None), and the
+    value f32[N] after the last tick.
+    """
+    worlds = EpisodeStats(AutoReplay(env, jax.tree.leaves(levels)[0].shape[0]))
+
+    def tick(state: Play, _: None) -> tuple[Play, Samples]:
+        state, samples, _ = _tick(worlds, agent, params, state)
+        return state, dataclasses.replace(samples, features=None, reset=None, draw=None, log_prob=None)
+
+    state, samples = jax.lax.scan(tick, start(worlds, agent, key, levels), None, length=num_steps)
+    _, _, next_value, _ = agent.think(params, state.features, state.reset, state.memory)
+    return samples, next_value
+
+
+def _tick(worlds: EpisodeStats, agent: Agent, params: Any, state: Play) -> tuple[Play, Samples, TimeStep]:
+    by_world = (worlds.num_envs, worlds.env.num_agents)
+    key, draw_key = jax.random.split(state.key)
+    parameters, log_std, value, memory = agent.think(params, state.features, state.reset, state.memory)
+    draw = agent.distribution.sample(draw_key, parameters, log_std)
+    action = agent.distribution.to_action(draw)
+    world_state, timestep = worlds.step(state.worlds, action.reshape(*by_world, *action.shape[1:]))
+
+    restart = jnp.repeat(timestep.done, by_world[1])
+    terminated, truncated = timestep.terminated.reshape(-1), timestep.truncated.reshape(-1)
+    last = terminated | truncated | restart
+    valid = ~state.ended
+    samples = Samples(
+        features=state.features,
+        reset=state.reset,
+        draw=draw,
+        log_prob=agent.distribution.log_prob(parameters, log_std, draw),
+        value=value,
+        reward=timestep.reward.reshape(-1),
+        last=last,
+        bootstrap=_value_at_the_limit(agent, params, timestep, memory, valid & truncated & ~terminated),
+        valid=valid,
+        success=timestep.info["success"].reshape(-1),
+    )
+    after = Play(
+        worlds=world_state,
+        features=_lanes(agent.features(timestep.observation, 2)),
+        reset=restart,
+        ended=(state.ended | last) & ~restart,
+        memory=memory,
+        key=key,
+    )
+    return after, samples, timestep
 
 
 def episode_sums(timestep: TimeStep) -> dict[str, jax.Array]:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
 from minicosm.training import checkpoint
 from minicosm.training.config import PPOConfig
 from minicosm.training.curves import CurvePoint, append_point, point_of, read_points, write_points
-from minicosm.wrappers import AutoReset, EpisodeStats
+from minicosm.wrappers import AutoReplay, AutoReset, EpisodeStats
 
 if TYPE_CHECKING:
     from minicosm.training.ppo import Learner, TrainState
@@ -45,14 +46,16 @@ def train(
     run_dir: str | os.PathLike[str] | None = None,
     callback: Callback | None = None,
     resume: bool = False,
+    curriculum: Curriculum | None = None,
 ) -> TrainResult:
     """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
 
-    With a `run_dir`, the learning curve and checkpoints are kept there; a run that was interrupted and resumed ends
+    A `curriculum`, see `minicosm.curricula.make`, chooses the levels; without one each episode has a fresh one. It must
+    be made for `env` and `config.num_envs` worlds. With a `run_dir`, the learning curve and checkpoints are kept there; a run that was interrupted and resumed ends
     with the same numbers as one that was not (on the same kind of device). `callback` gets each chunk's `CurvePoint`.
 
-    Raises ValueError when `config` does not fit `env`, when `run_dir` holds a run and `resume` is False, and when what
-    it holds is damaged or of another world or config; OSError where it cannot be written, after which the last
+    Raises ValueError when `config` or `curriculum` does not fit `env`, when `run_dir` holds a run and `resume` is False, and when what
+    it holds is damaged or of another world, config or curriculum; OSError where it cannot be written, after which the last
     checkpoint stands; ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
@@ -61,7 +64,9 @@ def train(
     agent = Agent.of(env, config.network)
     config.for_agents(env.num_agents)
     # a seed is data: another one must not mean compiling again
-    learner = Learner(EpisodeStats(AutoReset(env, config.num_envs)), agent, dataclasses.replace(config, seed=0))
+    worlds = AutoReset(env, config.num_envs) if curriculum is None else AutoReplay(env, config.num_envs)
+    learner = Learner(EpisodeStats(worlds), agent, dataclasses.replace(config, seed=0), curriculum)
+    _require_fits(curriculum, env, config)
     folder = Path(run_dir) if run_dir is not None else None
     if resume and folder is None:
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
@@ -70,7 +75,7 @@ def train(
         state, points = _resume(folder, env, learner, config)
     else:
         if folder is not None:
-            checkpoint.begin_run(folder, env, config)
+            checkpoint.begin_run(folder, env, config, curriculum)
         state = _start(learner, _seeds(config))
     state, points = _run(learner, state, points, folder, callback)
     return TrainResult(state.params, tuple(points), config, state)
@@ -105,7 +110,7 @@ def _resume(
     folder: Path, env: Environment[Any, Any], learner: Learner, config: PPOConfig
 ) -> tuple[TrainState, list[CurvePoint]]:
     """The state of the newest checkpoint, and the learning curve up to it; what was written later is dropped."""
-    checkpoint.require_same_run(folder, env, config)
+    checkpoint.require_same_run(folder, env, config, learner.curriculum)
     state = checkpoint.load_state(folder, jax.eval_shape(functools.partial(_start, learner), _seeds(config)))
     update = int(state.update[0])
     points = [point for point in read_points(checkpoint.curve_path(folder)) if point.update <= update]
@@ -116,6 +121,24 @@ def _resume(
         )
     write_points(checkpoint.curve_path(folder), points)
     return state, points
+
+
+def _require_fits(curriculum: Curriculum | None, env: Environment[Any, Any], config: PPOConfig) -> None:
+    """Raise ValueError unless `curriculum` was made for these worlds and they end an episode on each level."""
+    if curriculum is None:
+        return
+    made_for = getattr(curriculum, "num_envs", config.num_envs)
+    if made_for != config.num_envs or getattr(curriculum, "env", env) != env:
+        raise ValueError(
+            f"the curriculum was made for {made_for} worlds of {getattr(curriculum, 'env', env)!r}, not for num_envs "
+            f"{config.num_envs} of {env!r}: make it for the same"
+        )
+    ticks = config.updates_per_proposal_in(env) * config.num_steps
+    if ticks < env.max_episode_steps:
+        raise ValueError(
+            f"levels stay for updates_per_proposal x num_steps = {ticks} ticks, less than the {env.max_episode_steps} "
+            "of an episode, so some would never end: raise one of the two"
+        )
 
 
 def _seeds(config: PPOConfig) -> jax.Array:
@@ -133,17 +156,20 @@ def _start(learner: Learner, keys: jax.Array) -> TrainState:
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _chunk(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
     """`count` updates of every seed, and their sums f32[S]; compiled once for any number."""
+    done = state.update[0]  # the same for all seeds, and not led by them: conditions on it stay conditions
 
     def updates(state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
-        _, shapes = jax.eval_shape(learner.update, state)
+        _, shapes = jax.eval_shape(learner.update, state, done)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
-        def update(_: jax.Array, carry: Any) -> Any:
+        def update(number: jax.Array, carry: Any) -> Any:
             state, sums = carry
-            state, more = learner.update(state)
+            state, more = learner.update(state, number)
             return state, jax.tree.map(jnp.add, sums, more)
 
-        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(0, count, update, (state, zeros))
+        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(
+            done, done + count, update, (state, zeros)
+        )
         return result
 
     result: tuple[TrainState, dict[str, jax.Array]]

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from minicosm.wrappers.auto_replay import AutoReplay, AutoReplayState
 from minicosm.wrappers.auto_reset import AutoReset, AutoResetState
 from minicosm.wrappers.batch import Batch, Worlds
 from minicosm.wrappers.discretize import DiscretizeActions
@@ -26,6 +27,8 @@ _FOREIGN = {
 }
 
 __all__ = [
+    "AutoReplay",
+    "AutoReplayState",
     "AutoReset",
     "AutoResetState",
     "Batch",

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment, Observation, TimeStep
-from minicosm.wrappers.batch import require_num_envs
+from minicosm.wrappers.batch import require_num_envs, select, swap_in
 
 Mode = Literal["same_step", "next_step", "disabled"]
 LevelSource = Callable[[jax.Array], Any]  # key -> level
@@ -100,7 +100,7 @@ class AutoReset:
             return state, dataclasses.replace(timestep, observation=observation, info=info)
 
         # a world that has ended stands still until it is reset
-        env_state = _select(state.ended, state.env_state, env_state)
+        env_state = select(state.ended, state.env_state, env_state)
         timestep = dataclasses.replace(
             timestep, reward=jnp.where(state.ended[:, None], 0.0, timestep.reward), info=info
         )
@@ -132,7 +132,7 @@ class AutoReset:
     ) -> tuple[AutoResetState, Observation]:
         """Start afresh, as `reset` with `key` key[B] does, in the worlds of `mask` bool[B]."""
         fresh, first = self.reset(key)
-        return _select(mask, fresh, state), _select(mask, first, observation)
+        return select(mask, fresh, state), select(mask, first, observation)
 
     def level_of(self, world_key: jax.Array, episode: jax.Array | int) -> Any:
         """The level of episode number `episode` in the world of `world_key` (see `reset`)."""
@@ -148,18 +148,7 @@ class AutoReset:
     ) -> tuple[AutoResetState, Observation]:
         """Move the worlds of `mask` to their next episodes."""
         state = self._fill(state, mask)
-        shapes = jax.tree.map(jnp.shape, (state.env_state, observation))
-
-        def is_due(carry: Any) -> jax.Array:
-            return jnp.any(carry[1])
-
-        def restart(carry: Any) -> Any:
-            now, due = carry
-            return _select(due, _flat(state.ready), now), jnp.zeros_like(due)
-
-        # a loop of one turn at most, and of none in the many ticks in which no world ends
-        now, _ = jax.lax.while_loop(is_due, restart, (_flat((state.env_state, observation)), mask))
-        env_state, observation = jax.tree.map(lambda x, shape: x.reshape(shape), now, shapes)
+        env_state, observation = swap_in(mask, state.ready, (state.env_state, observation))
         return dataclasses.replace(
             state, env_state=env_state, episode=state.episode + mask, used=state.used | mask
         ), observation
@@ -186,17 +175,3 @@ class AutoReset:
 
 def _key_for(world_key: jax.Array, purpose: int, index: jax.Array | int) -> jax.Array:
     return jax.random.fold_in(jax.random.fold_in(world_key, purpose), index)
-
-
-def _flat(tree: Any) -> Any:
-    """Every array as [B, ...] with at most two axes: a CPU's vectors need a long last one."""
-    return jax.tree.map(lambda x: x.reshape(x.shape[0], -1) if x.ndim > 2 else x, tree)
-
-
-def _select(mask: jax.Array, new: Any, old: Any) -> Any:
-    """Per world, `new` where `mask` bool[B]."""
-
-    def pick(n: jax.Array, o: jax.Array) -> jax.Array:
-        return jnp.where(mask.reshape(-1, *[1] * (n.ndim - 1)), n, o)
-
-    return jax.tree.map(pick, new, old)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment, Observation, TimeStep
+from minicosm.wrappers.auto_replay import AutoReplay
 from minicosm.wrappers.auto_reset import AutoReset
 from minicosm.wrappers.batch import Worlds
 
@@ -48,9 +49,14 @@ class EpisodeStats:
         """B."""
         return self.worlds.num_envs
 
-    def reset(self, key: jax.Array) -> tuple[EpisodeStatsState, Observation]:
-        """See the wrapped worlds."""
-        inner, observation = self.worlds.reset(key)
+    def reset(self, key: jax.Array, levels: Any = None) -> tuple[EpisodeStatsState, Observation]:
+        """See the wrapped worlds; `levels`, led by B, are for `AutoReplay`. Raises ValueError for others."""
+        if isinstance(self.worlds, AutoReplay):
+            inner, observation = self.worlds.reset(key, levels)
+        elif levels is None:
+            inner, observation = self.worlds.reset(key)
+        else:
+            raise ValueError(f"{type(self.worlds).__name__} draws its own levels: hand out levels with AutoReplay")
         zeros = jnp.zeros((self.num_envs,), jnp.int32)
         returns = jnp.zeros((self.num_envs, self.env.num_agents))
         return EpisodeStatsState(inner, returns, zeros, zeros.astype(bool)), observation

@@ -68,15 +68,20 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_serves(leavers, run,
         (broken / "rest" / "stray").write_text("")
     else:
         (broken / "files.json").unlink()
-    with pytest.raises(ValueError, match=r"00000006' is damaged \(.*\); delete .* to go on from the checkpoint before"):
-        train(leavers, CONFIG, run_dir, resume=True)
-    with pytest.raises(ValueError, match=r"is damaged"):
+    with pytest.warns(UserWarning, match=r"00000006' is damaged \(.*\): the checkpoint before it is used"):
         load_params(run_dir)
-    for path in sorted(broken.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
-    broken.rmdir()
-    resumed = train(leavers, CONFIG, run_dir, resume=True)
+    with pytest.warns(UserWarning, match=r"00000006' is damaged"):
+        resumed = train(leavers, CONFIG, run_dir, resume=True)
     jax.tree.map(np.testing.assert_array_equal, resumed.params, result.params)
+    jax.tree.map(np.testing.assert_array_equal, load_params(run_dir), result.params)
+
+
+def test_where_every_checkpoint_is_damaged_it_is_told(leavers, run):
+    run_dir, _ = run
+    for checkpoint in (run_dir / "checkpoints").iterdir():
+        (checkpoint / "files.json").unlink()
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match=r"00000005' is damaged \(no list of its files\)"):
+        train(leavers, CONFIG, run_dir, resume=True)
 
 
 def test_a_damaged_description_or_curve_is_told(leavers, run):

@@ -16,6 +16,7 @@ from minicosm.envs.maze import glance, observe, solve
 from minicosm.envs.maze.config import MazeConfig
 from minicosm.envs.maze.generate import generate
 from minicosm.envs.maze.level import STEPS, Level
+from minicosm.envs.maze.mutate import mutate
 from minicosm.envs.spaces import Box, Dict, Discrete, Space
 
 if TYPE_CHECKING:
@@ -93,6 +94,15 @@ class Maze(Environment[Level, State]):
     @override
     def sample_level(self, key: jax.Array) -> Level:
         return generate(key, self.config)
+
+    @override
+    def mutate_level(self, key: jax.Array, level: Level, num_edits: int) -> Level:
+        return mutate(key, level, self.config, num_edits)
+
+    @override
+    def optimal_return(self, level: Level) -> jax.Array:
+        """f32[A]: exact, by search; with several agents as if each had the maze to itself."""
+        return solve.solve(level, self.config).optimal_return
 
     @override
     def reset(self, key: jax.Array, level: Level) -> tuple[State, Observation]:

@@ -16,6 +16,7 @@ from minicosm.envs.nav import geodesic, lidar, occupancy
 from minicosm.envs.nav.config import NavConfig
 from minicosm.envs.nav.generate import generate
 from minicosm.envs.nav.level import Level
+from minicosm.envs.nav.mutate import mutate
 from minicosm.envs.nav.robots import Robots, drive, hulls_touch
 from minicosm.envs.spaces import Box, Discrete, Space
 
@@ -91,6 +92,10 @@ class Nav(Environment[Level, State]):
     @override
     def sample_level(self, key: jax.Array) -> Level:
         return generate(key, self.config)
+
+    @override
+    def mutate_level(self, key: jax.Array, level: Level, num_edits: int) -> Level:
+        return mutate(key, level, self.config, num_edits)
 
     @override
     def reset(self, key: jax.Array, level: Level) -> tuple[State, jax.Array]:

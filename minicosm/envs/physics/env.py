@@ -15,6 +15,7 @@ from minicosm.envs.physics.config import PhysicsConfig
 from minicosm.envs.physics.engine import query
 from minicosm.envs.physics.engine.build import start
 from minicosm.envs.physics.level import BLUE, GREEN, RED, Level, role_pairs
+from minicosm.envs.physics.mutate import mutate
 from minicosm.envs.spaces import Space
 
 
@@ -73,6 +74,10 @@ class Physics(Environment[Level, State]):
     @override
     def sample_level(self, key: jax.Array) -> Level:
         return distributions.sample(key, self.config)
+
+    @override
+    def mutate_level(self, key: jax.Array, level: Level, num_edits: int) -> Level:
+        return mutate(key, level, self.config, num_edits)
 
     @override
     def reset(self, key: jax.Array, level: Level) -> tuple[State, Observation]:

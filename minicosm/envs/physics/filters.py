@@ -12,7 +12,7 @@ import numpy as np
 
 from minicosm.envs.physics.config import PhysicsConfig
 from minicosm.envs.physics.env import Physics, State
-from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, Level
+from minicosm.envs.physics.level import Level, cannot_move
 from minicosm.envs.spaces import Dict
 
 
@@ -54,22 +54,6 @@ def doing_nothing(config: PhysicsConfig) -> Act:
 def is_won_by_doing_nothing(level: Level, config: PhysicsConfig) -> jax.Array:
     """bool[]: whether the level is won with no motor on and no thruster, but for automatic ones."""
     return rollout(jax.random.key(0), level, config, doing_nothing(config)).success
-
-
-def cannot_move(level: Level) -> jax.Array:
-    """bool[]: nothing that a binding drives can move anything, or no green and no blue shape can move.
-
-    A shape can move that is not static. The levels that this passes over may still be impossible.
-    """
-    scene = level.scene
-    moves = scene.inverse_mass > 0
-    joints, thrusters = scene.joints, scene.thrusters
-    motor = joints.active & (level.motor_torque > 0) & (level.motor_binding != AUTOMATIC)
-    is_stiff = joints.has_limit & (joints.lower >= joints.upper)
-    motor &= ~is_stiff & (moves[joints.shape_a] | moves[joints.shape_b])
-    thruster = (level.thruster_force > 0) & (level.thruster_binding != AUTOMATIC) & moves[thrusters.shape]
-    goal = (level.role == GREEN) | (level.role == BLUE)
-    return ~(jnp.any(motor) | jnp.any(thruster)) | ~jnp.any(goal & moves)
 
 
 def filtered(key: jax.Array, config: PhysicsConfig, count: int, rounds: int = 8) -> Level:

@@ -72,6 +72,22 @@ def role_pairs(level: Level, one: int, other: int) -> jax.Array:
     return both
 
 
+def cannot_move(level: Level) -> jax.Array:
+    """bool[]: nothing that a binding drives can move anything, or no green and no blue shape can move.
+
+    A shape can move that is not static. The levels that this passes over may still be impossible.
+    """
+    scene = level.scene
+    moves = scene.inverse_mass > 0
+    joints, thrusters = scene.joints, scene.thrusters
+    motor = joints.active & (level.motor_torque > 0) & (level.motor_binding != AUTOMATIC)
+    is_stiff = joints.has_limit & (joints.lower >= joints.upper)
+    motor &= ~is_stiff & (moves[joints.shape_a] | moves[joints.shape_b])
+    thruster = (level.thruster_force > 0) & (level.thruster_binding != AUTOMATIC) & moves[thrusters.shape]
+    goal = (level.role == GREEN) | (level.role == BLUE)
+    return ~(jnp.any(motor) | jnp.any(thruster)) | ~jnp.any(goal & moves)
+
+
 def fit(level: Level, size: Size) -> Level:
     """`level` (one, not a batch) in the slots of a larger `size`; it behaves the same there.
 

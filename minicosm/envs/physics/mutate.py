@@ -17,8 +17,7 @@ from minicosm.envs.physics.config import ROOM, PhysicsConfig
 from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.edits import EDITS, NUMBERS, Draft, Luck, extents, gaps, may_collide
 from minicosm.envs.physics.engine.size import pair_index, pairs
-from minicosm.envs.physics.filters import cannot_move
-from minicosm.envs.physics.level import BLUE, GREEN, RED, Level
+from minicosm.envs.physics.level import BLUE, GREEN, RED, Level, cannot_move
 
 _SMALLEST, _LARGEST = 0.04, 2.5  # m, from a shape's centroid to its farthest point
 _APART = 0.005  # m, at least, between shapes that an edit brought together

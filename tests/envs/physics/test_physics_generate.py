@@ -13,7 +13,7 @@ from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.engine.size import Size
 from minicosm.envs.physics.families import FAMILIES, Knobs
 from minicosm.envs.physics.generate import generate
-from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED
+from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED, cannot_move
 from minicosm.envs.physics.validate import distance
 
 RANDOM = {"s": 1000, "m": 700, "l": 400, CUSTOM: 200}  # size: how many levels are looked at
@@ -30,7 +30,7 @@ def test_random_levels_have_one_green_and_one_blue_and_something_to_drive(size):
     levels = batch(config_of(size), RANDOM[size])
     assert ((levels.role == GREEN).sum(axis=1) == 1).all()
     assert ((levels.role == BLUE).sum(axis=1) == 1).all()
-    assert not np.asarray(jax.vmap(filters.cannot_move)(levels)).any()
+    assert not np.asarray(jax.vmap(cannot_move)(levels)).any()
 
 
 def test_random_levels_are_varied():
@@ -200,4 +200,4 @@ def test_cannot_move_finds_what_nothing_drives():
     still = level.__class__(
         **{**vars(level), "motor_torque": 0 * level.motor_torque, "thruster_force": 0 * level.thruster_force}
     )
-    assert not filters.cannot_move(level) and filters.cannot_move(still)
+    assert not cannot_move(level) and cannot_move(still)

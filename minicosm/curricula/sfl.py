@@ -1,0 +1,130 @@
+"""Sampling for learnability (SFL): train on levels that the policy solves sometimes but not always.
+
+Every so often the current policy is tried out on many fresh levels, and those with the highest p (1 - p) are kept,
+p being the share of episodes that succeed. Source: Rutherford et al., No Regrets: Investigating and Improving Regret
+Approximations for Curriculum Discovery (2024).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.curricula.base import Outcome, Player, Proposal, fresh
+from minicosm.curricula.scores import learnability
+from minicosm.envs import struct
+from minicosm.envs.environment import Environment
+
+
+@dataclasses.dataclass(frozen=True)
+class SFLConfig:
+    """Settings of `SFL`; the defaults are those published for `nav`. Raises ValueError, naming the field."""
+
+    num_batches: int = 5  # N, of fresh levels tried out at a refresh
+    batch_size: int = 1000  # levels in each
+    num_steps: int = 1000  # ticks played on each level: several episodes, most of the time
+    num_kept: int = 100  # K, levels kept
+    refresh: int = 50  # proposals from one refresh to the next
+    share: float = 0.5  # of the worlds play kept levels, the others fresh ones
+
+    def __post_init__(self) -> None:
+        for name in ("num_batches", "batch_size", "num_steps", "num_kept", "refresh"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"SFLConfig.{name} is {value!r}; expected a whole number from 1")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"SFLConfig.share is {self.share!r}; expected 0 to 1")
+        if self.num_kept > self.num_batches * self.batch_size:
+            raise ValueError(
+                f"SFLConfig.num_kept is {self.num_kept}, more than the num_batches x batch_size = "
+                f"{self.num_batches * self.batch_size} levels tried out"
+            )
+
+
+@struct.dataclass
+class SFLState:
+    """Between two proposals."""
+
+    levels: Any  # kept ones, led by K
+    learnability: jax.Array  # f32[K]
+    num_scored: jax.Array  # i32[]  levels tried out so far
+
+
+@dataclasses.dataclass(frozen=True)
+class SFL:
+    """Sampling for learnability for `num_envs` worlds of `env`.
+
+    Raises ValueError where a level is tried out for less than an episode.
+    """
+
+    env: Environment[Any, Any]
+    num_envs: int
+    config: SFLConfig = SFLConfig()
+
+    def __post_init__(self) -> None:
+        if self.config.num_steps < self.env.max_episode_steps:
+            raise ValueError(
+                f"SFLConfig.num_steps is {self.config.num_steps}; expected at least {self.env.max_episode_steps}, the "
+                "length of the longest episode, so that each level is played to the end"
+            )
+
+    @property
+    def num_from_buffer(self) -> int:
+        """Worlds that play kept levels."""
+        return round(self.config.share * self.num_envs)
+
+    def init(self, key: jax.Array) -> SFLState:
+        """No levels yet: the first proposal finds some."""
+        count = self.config.num_kept
+        levels = jax.eval_shape(lambda: fresh(key, self.env, count))
+        return SFLState(
+            levels=jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), levels),
+            learnability=jnp.full((count,), -1.0),
+            num_scored=jnp.zeros((), jnp.int32),
+        )
+
+    def propose(self, key: jax.Array, index: jax.Array, state: SFLState, play: Player) -> tuple[SFLState, Proposal]:
+        """See `Curriculum`."""
+        config, count = self.config, self.num_from_buffer
+        refresh_key, draw_key, fresh_key = jax.random.split(key, 3)
+        state = jax.lax.cond(
+            index % config.refresh == 0, lambda: self._refreshed(refresh_key, state, play), lambda: state
+        )
+        slot = jax.random.randint(draw_key, (count,), 0, config.num_kept)
+        kept = jax.tree.map(lambda x: x[slot], state.levels)
+        others = fresh(fresh_key, self.env, self.num_envs - count)
+        levels = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), kept, others)
+        nowhere = jnp.full((self.num_envs - count,), -1, jnp.int32)
+        learn = jnp.ones((self.num_envs,), bool)
+        return state, Proposal(levels, jnp.concatenate([slot, nowhere]), learn)
+
+    def update(self, state: SFLState, proposal: Proposal, outcome: Outcome) -> SFLState:
+        """Nothing: levels are chosen at a refresh alone."""
+        del proposal, outcome
+        return state
+
+    def report(self, state: SFLState) -> dict[str, jax.Array]:
+        """See `Curriculum`."""
+        return {
+            "kept_learnability": jnp.mean(state.learnability),
+            "scored_levels": state.num_scored.astype(jnp.float32),
+        }
+
+    def _refreshed(self, key: jax.Array, state: SFLState, play: Player) -> SFLState:
+        """The best of N batches of fresh levels, batch by batch, so that memory holds one at a time."""
+        config = self.config
+        nothing = (state.levels, jnp.full((config.num_kept,), -1.0))
+
+        def batch(best: tuple[Any, jax.Array], key: jax.Array) -> tuple[tuple[Any, jax.Array], None]:
+            level_key, play_key = jax.random.split(key)
+            levels = fresh(level_key, self.env, config.batch_size)
+            score = learnability(play(play_key, levels, config.num_steps))
+            score, chosen = jax.lax.top_k(jnp.concatenate([best[1], score]), config.num_kept)
+            both = jax.tree.map(lambda a, b: jnp.concatenate([a, b])[chosen], best[0], levels)
+            return (both, score), None
+
+        (levels, score), _ = jax.lax.scan(batch, nothing, jax.random.split(key, config.num_batches))
+        return SFLState(levels, score, state.num_scored + config.num_batches * config.batch_size)
