@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import track
 
 import minicosm
+from minicosm import curricula
 from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
 from minicosm.envs.spaces import Box, Dict, Space
@@ -33,10 +34,12 @@ from minicosm.training import (
     load_env,
     plot_curves,
     sample_levels,
+    settings_file,
 )
 from minicosm.training import train as train_agent
 
 Settings = tuple[str, ...]
+_TAUGHT = ", ".join(curricula.names())
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
@@ -233,24 +236,38 @@ class _Train:
     """
 
     world: tyro.conf.Positional[str] = "nav"  # name of the world, see `minicosm list`
+    curriculum: str | None = None  # chooses the levels: dr, plr, robust_plr, accel or sfl; else each episode's is fresh
+    teach: Settings = ()  # settings of the curriculum, e.g. --teach num_kept=200 refresh=10
     run: Path | None = None  # folder for the learning curve, its plot and the checkpoints
     resume: bool = False  # go on with the run in that folder
     set: Settings = ()  # settings of the world, e.g. --set num_robots=4 level_kind=rooms
+    config: Path | None = None  # TOML file of settings; flags go before it
+    seeds: int | None = None  # independent runs side by side; the same as --num-seeds
     levels: int = 1000  # fresh levels on which the trained policy is tried
     ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = PPOConfig()
 
 
 def train(arguments: list[str]) -> None:
     """Train a policy in a world: parse the flags, whose defaults are those tuned for the world."""
-    # the world comes first: defaults depend on it
-    world = next((word for word in arguments if word in minicosm.names()), "nav")
-    env = minicosm.make(world, **world_settings(_words_after("--set", arguments)))
-    tuned = _Train(world=world, ppo=default_config(env))
+    # the file and the world come first: defaults depend on them
+    file = settings_file.SettingsFile()
+    if given := _words_after("--config", arguments):
+        file = settings_file.read(given[0])
+    world = next((word for word in arguments if word in minicosm.names()), file.world or "nav")
+    env = minicosm.make(world, **{**file.settings, **world_settings(_words_after("--set", arguments))})
+    tuned = _Train(world=world, curriculum=file.curriculum, ppo=file.over(default_config(env)))
     asked = tyro.cli(_Train, prog="minicosm train", args=arguments, default=tuned)
-    env = minicosm.make(asked.world, **world_settings(asked.set))
+    env = minicosm.make(asked.world, **{**file.settings, **world_settings(asked.set)})
+    config = asked.ppo if asked.seeds is None else dataclasses.replace(asked.ppo, num_seeds=asked.seeds)
+    curriculum = None
+    if asked.curriculum is not None:
+        settings = {**file.curriculum_settings, **world_settings(asked.teach, "--teach")}
+        curriculum = curricula.make(asked.curriculum, env, config.num_envs, **settings)
+    elif asked.teach or file.curriculum_settings:
+        raise ValueError(f"there are settings of a curriculum, but none is chosen: say --curriculum, one of {_TAUGHT}")
     console = Console(stderr=True)
-    with ProgressBar(asked.ppo, console) as bar:
-        result = train_agent(env, asked.ppo, asked.run, callback=bar, resume=asked.resume)
+    with ProgressBar(config, console) as bar:
+        result = train_agent(env, config, asked.run, callback=bar, resume=asked.resume, curriculum=curriculum)
     if asked.run is not None:
         print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
     if asked.levels > 0:
@@ -284,7 +301,7 @@ def _space(space: Space) -> str:
     return str(space).replace(", dtype='int32'", "")
 
 
-def world_settings(pairs: Sequence[str]) -> dict[str, Any]:
+def world_settings(pairs: Sequence[str], flag: str = "--set") -> dict[str, Any]:
     """Settings from `name=value` texts; values are Python literals, other words stay texts.
 
     Raises ValueError for a text that is not of that form.
@@ -293,7 +310,7 @@ def world_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise ValueError(f"--set {pair!r} is not of the form name=value, e.g. --set num_robots=4")
+            raise ValueError(f"{flag} {pair!r} is not of the form name=value, e.g. {flag} num_robots=4")
         try:
             settings[name.strip()] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

@@ -146,16 +146,46 @@ def _seeds(config: PPOConfig) -> jax.Array:
     return jnp.stack([jax.random.key(config.seed + s) for s in range(config.num_seeds)])
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def _start(learner: Learner, keys: jax.Array) -> TrainState:
     """The state of every seed before the first update."""
+    if not _seeds_go_alone(learner):
+        return _started(learner, keys)
+    return _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _started(learner: Learner, keys: jax.Array) -> TrainState:
     state: TrainState = jax.vmap(learner.init)(keys)
     return state
 
 
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _seeds_go_alone(learner: Learner) -> bool:
+    """Whether seeds are learnt one after another: with a curriculum, on a CPU.
+
+    There, side by side is no faster, a curriculum would do at every proposal what it need only do at some, and the
+    threads of XLA:CPU (jax 0.10) can wait for each other for good.
+    """
+    return learner.curriculum is not None and jax.default_backend() == "cpu"
+
+
+def _joined(each: list[Any]) -> Any:
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *each)
+
+
 def _chunk(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
     """`count` updates of every seed, and their sums f32[S]; compiled once for any number."""
+    result: tuple[TrainState, dict[str, jax.Array]]
+    if not _seeds_go_alone(learner):
+        result = _several_updates(learner, state, count)
+        return result
+    alone = dataclasses.replace(learner, config=dataclasses.replace(learner.config, num_seeds=1))
+    each = [jax.tree.map(lambda x, s=s: x[s : s + 1], state) for s in range(learner.config.num_seeds)]
+    result = _joined([_several_updates(alone, one, count) for one in each])
+    return result
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _several_updates(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
     done = state.update[0]  # the same for all seeds, and not led by them: conditions on it stay conditions
 
     def updates(state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
