@@ -56,7 +56,7 @@ def require_same_run(run_dir: Path, env: Environment[Any, Any], config: PPOConfi
             f"cannot resume {str(run_dir)!r}: it is of another world, {to_text(described['world'])}, not {env!r}; "
             "choose another folder for a new run"
         )
-    was, now = (json.loads(json.dumps(dataclasses.asdict(config))) for config in (load_config(run_dir), config))
+    was, now = (json.loads(json.dumps(dataclasses.asdict(each))) for each in (load_config(run_dir), config))
     for name in now:
         if name not in _HARMLESS and was.get(name) != now[name]:
             raise ValueError(
@@ -75,10 +75,9 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
     """The config of the run in `run_dir`. Raises ValueError where there is none or it cannot be read."""
     fields = _read_description(Path(run_dir))["config"]
     try:
-        fields_of_net: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in fields["network"].items()
-        }
-        network = NetworkConfig(**fields_of_net)
+        network = fields["network"]
+        widths = {name: tuple(value) for name, value in network.items() if isinstance(value, list)}
+        network = NetworkConfig(**{**network, **widths})
         return PPOConfig(**{**fields, "network": network})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(

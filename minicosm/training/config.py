@@ -87,7 +87,9 @@ class PPOConfig:
     gae_lambda: float = 0.95
     clip: float = 0.2
     entropy: float = 0.005  # weight of the entropy bonus
+    final_entropy: float | None = None  # to which that weight goes, linearly, by the end of the run; None: it stays
     value: float = 0.5  # weight of the value function's squared error
+    value_clip: float | None = None  # reward by which the value may move in one update before it stops being taught
     max_grad_norm: float = 0.5
     network: NetworkConfig = NetworkConfig()
 
@@ -106,6 +108,12 @@ class PPOConfig:
         for name in ("entropy", "value"):
             value = getattr(self, name)
             _need(self, name, math.isfinite(value) and value >= 0, "a finite number from 0")
+        if self.final_entropy is not None:
+            ok = math.isfinite(self.final_entropy) and self.final_entropy >= 0
+            _need(self, "final_entropy", ok, "None or a finite number from 0")
+        if self.value_clip is not None:
+            ok = math.isfinite(self.value_clip) and self.value_clip > 0
+            _need(self, "value_clip", ok, "None or a finite number above 0")
         for name in ("gamma", "gae_lambda"):
             _need(self, name, 0 <= getattr(self, name) <= 1, "0 to 1")
 
@@ -119,6 +127,11 @@ class PPOConfig:
         """Updates of the whole run."""
         return -(-self.total_steps // self.steps_per_update)
 
+    @property
+    def num_optimizer_steps(self) -> int:
+        """Steps of the optimiser in the whole run."""
+        return self.num_updates * self.epochs * self.minibatches
+
     def for_agents(self, num_agents: int) -> PPOConfig:
         """This config, found to fit `num_agents` agents in each world; ValueError where it does not."""
         lanes = self.num_envs * num_agents
@@ -128,6 +141,9 @@ class PPOConfig:
             lanes % self.minibatches == 0,
             f"a divisor of num_envs x agents = {self.num_envs} x {num_agents} = {lanes}",
         )
+        if self.network.critic == "central":
+            whole = self.num_envs % self.minibatches == 0
+            _need(self, "minibatches", whole, f"a divisor of num_envs, {self.num_envs}, as a central critic needs")
         return self
 
 
