@@ -69,7 +69,7 @@ def require_same_run(
             f"cannot resume {str(run_dir)!r}: its curriculum is {was}, not {now}; "
             "keep the settings as they were, or choose another folder for a new run"
         )
-    was, now = described["config"], asked["config"]
+    was, now = (json.loads(json.dumps(dataclasses.asdict(each))) for each in (load_config(run_dir), config))
     for name in now:
         if name not in _HARMLESS and was.get(name) != now[name]:
             raise ValueError(
@@ -93,9 +93,10 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
     fields = _read_description(Path(run_dir))["config"]
     try:
         network = fields["network"]
-        network = NetworkConfig(**{**network, "hidden": tuple(network["hidden"])})
+        widths = {name: tuple(value) for name, value in network.items() if isinstance(value, list)}
+        network = NetworkConfig(**{**network, **widths})
         return PPOConfig(**{**fields, "network": network})
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"the config in {str(Path(run_dir) / 'run.json')!r} is damaged, or of another version of minicosm ({error})"
         ) from error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from minicosm.envs.environment import Environment
+
+NetworkKind = Literal["mlp", "set", "transformer", "cnn"]
+_Cell = Literal["gru", "lstm"]
+_Critic = Literal["own", "central"]
 
 
 def _is_whole(value: Any, least: int) -> bool:
@@ -20,24 +24,43 @@ def _need(config: Any, name: str, ok: bool, expected: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
-    """The policy's and the value function's net. Raises ValueError, naming the field, for a value that cannot work."""
+    """The policy's and the value function's net, docs/training.md.
 
+    Raises ValueError, naming the field, for a value that cannot work.
+    """
+
+    kind: NetworkKind = "mlp"  # what reads the observation: layers alone, or an encoder of entities or pictures first
     hidden: tuple[int, ...] = (64, 64)  # widths of the layers before the heads, or before the memory
     activation: Literal["tanh", "relu"] = "tanh"
-    recurrent: bool = False  # a GRU between the layers and the heads
-    memory: int = 64  # width of the GRU
+    width: int = 32  # "set", "transformer": columns of an entity's encoding
+    heads: int = 4  # "transformer": attention heads, which share the columns
+    layers: int = 1  # "transformer": blocks
+    channels: tuple[int, ...] = (16, 32, 32)  # "cnn": of each convolution
+    recurrent: bool = False  # a memory between the layers and the heads
+    cell: _Cell = "gru"  # kind of the memory
+    memory: int = 64  # width of the memory
+    critic: _Critic = "own"  # the value is of what the agent sees, or of what all of its world see
     scan: int = 0  # so many of the first observed numbers are a range scan, thinned out for the first layer
     pool: int = 5  # neighbouring beams of the scan of which only the shortest is kept
     near: float = 0.05  # share of the scan's range; the net is also shown exp(1 - range / near), steep where it matters
     log_std: float = -0.5  # continuous actions: logarithm of the initial standard deviation, in half ranges
 
     def __post_init__(self) -> None:
-        _need(self, "hidden", all(_is_whole(w, 1) for w in self.hidden) and len(self.hidden) > 0, "widths from 1")
+        for name, known in (("kind", NetworkKind), ("cell", _Cell), ("critic", _Critic)):
+            choices = get_args(known)
+            _need(self, name, getattr(self, name) in choices, f"one of {choices}")
+        for name in ("hidden", "channels"):
+            widths = getattr(self, name)
+            _need(self, name, all(_is_whole(w, 1) for w in widths) and len(widths) > 0, "widths from 1")
+        for name in ("width", "heads", "layers"):
+            _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
+        _need(self, "width", self.width % self.heads == 0, f"a multiple of heads, {self.heads}")
         _need(self, "activation", self.activation in ("tanh", "relu"), "'tanh' or 'relu'")
         _need(self, "memory", _is_whole(self.memory, 1), "a whole number from 1")
         _need(self, "scan", _is_whole(self.scan, 0), "a whole number from 0")
         _need(self, "pool", _is_whole(self.pool, 1), "a whole number from 1")
         _need(self, "scan", self.scan % self.pool == 0, f"a multiple of pool, {self.pool}")
+        _need(self, "scan", self.scan == 0 or self.kind == "mlp", f"0, as the net is of kind {self.kind!r}")
         _need(self, "near", 0 < self.near <= 1, "above 0, at most 1")
         _need(self, "log_std", math.isfinite(self.log_std), "a finite number")
 
@@ -64,7 +87,9 @@ class PPOConfig:
     gae_lambda: float = 0.95
     clip: float = 0.2
     entropy: float = 0.005  # weight of the entropy bonus
+    final_entropy: float | None = None  # to which that weight goes, linearly, by the end of the run; None: it stays
     value: float = 0.5  # weight of the value function's squared error
+    value_clip: float | None = None  # reward by which the value may move in one update before it stops being taught
     max_grad_norm: float = 0.5
     network: NetworkConfig = NetworkConfig()
 
@@ -86,6 +111,12 @@ class PPOConfig:
         for name in ("entropy", "value"):
             value = getattr(self, name)
             _need(self, name, math.isfinite(value) and value >= 0, "a finite number from 0")
+        if self.final_entropy is not None:
+            ok = math.isfinite(self.final_entropy) and self.final_entropy >= 0
+            _need(self, "final_entropy", ok, "None or a finite number from 0")
+        if self.value_clip is not None:
+            ok = math.isfinite(self.value_clip) and self.value_clip > 0
+            _need(self, "value_clip", ok, "None or a finite number above 0")
         for name in ("gamma", "gae_lambda"):
             _need(self, name, 0 <= getattr(self, name) <= 1, "0 to 1")
 
@@ -103,6 +134,11 @@ class PPOConfig:
         """Updates for which the worlds of `env` keep the levels that a curriculum proposed."""
         return self.updates_per_proposal or -(-env.max_episode_steps // self.num_steps)
 
+    @property
+    def num_optimizer_steps(self) -> int:
+        """Steps of the optimiser in the whole run."""
+        return self.num_updates * self.epochs * self.minibatches
+
     def for_agents(self, num_agents: int) -> PPOConfig:
         """This config, found to fit `num_agents` agents in each world; ValueError where it does not."""
         lanes = self.num_envs * num_agents
@@ -112,6 +148,9 @@ class PPOConfig:
             lanes % self.minibatches == 0,
             f"a divisor of num_envs x agents = {self.num_envs} x {num_agents} = {lanes}",
         )
+        if self.network.critic == "central":
+            whole = self.num_envs % self.minibatches == 0
+            _need(self, "minibatches", whole, f"a divisor of num_envs, {self.num_envs}, as a central critic needs")
         return self
 
 
@@ -129,6 +168,12 @@ _MAZE: dict[str, Any] = {
 # a first choice, which solves 9 of the 13 levels of size S in 2 M steps: benchmarks/train_physics.py
 _PHYSICS: dict[str, Any] = {"total_steps": 5_000_000, "num_steps": 32, "gamma": 0.99, "entropy": 0.01}
 
+_PHYSICS_NETS = {
+    "flat": NetworkConfig(hidden=(128, 128)),
+    "entities": NetworkConfig(kind="set", hidden=(128,)),
+    "pixels": NetworkConfig(kind="cnn", hidden=(128,)),
+}
+
 
 def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
     """The config tuned for `env`'s family, with `settings` over its fields.
@@ -142,7 +187,7 @@ def default_config(env: Environment[Any, Any], **settings: Any) -> PPOConfig:
 
     network = NetworkConfig()
     if isinstance(env, Physics):
-        network = NetworkConfig(hidden=(128, 128))
+        network = _PHYSICS_NETS[env.config.observation_kind]
     elif isinstance(env, Maze):
         network = NetworkConfig(hidden=(64,), recurrent=True, memory=96)
     elif isinstance(env, Nav):

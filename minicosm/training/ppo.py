@@ -1,7 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017): advantages, loss and one update, all on the device.
 
-Several agents of one world share the net and are separate lanes of experience, without a common critic: independent
-PPO (de Witt et al. 2020).
+Several agents of one world share the net and are separate lanes of experience: independent PPO (de Witt et al. 2020),
+or with a central critic that of Yu et al. (2022).
 """
 
 from __future__ import annotations
@@ -155,10 +155,11 @@ class Learner:
         )
         return params, optimizer, {name: jnp.sum(value) for name, value in learning.items()}
 
-    def loss(self, params: Any, batch: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def loss(self, params: Any, batch: Any, done: float | jax.Array = 0.0) -> tuple[jax.Array, dict[str, jax.Array]]:
         """PPO's loss of one minibatch, and its parts. Only valid samples count; advantages are standardised over them.
 
-        `batch` is (samples, advantage f32[T, N], target f32[T, N], memory f32[1, N, M] before the first tick).
+        `batch` is (samples, advantage f32[T, N], target f32[T, N], memory f32[1, N, M] before the first tick); `done`
+        is the share of the run that is behind, 0 to 1.
         """
         config, distribution = self.config, self.agent.distribution
         samples, advantage, target, memory = batch
@@ -175,33 +176,51 @@ class Learner:
         clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
         parts = {
             "policy_loss": -mean(jnp.minimum(ratio * standard, clipped * standard)),
-            "value_loss": mean((value - target) ** 2),
+            "value_loss": mean(self._value_error(value, samples.value, target)),
             "entropy": mean(distribution.entropy(parameters, log_std)),
             "kl": mean(ratio - 1 - log_ratio),  # to the policy that played; Schulman's low-variance estimate
             "clipped": mean(jnp.abs(ratio - 1) > config.clip),
         }
-        loss = parts["policy_loss"] + config.value * parts["value_loss"] - config.entropy * parts["entropy"]
+        loss = parts["policy_loss"] + config.value * parts["value_loss"] - self._entropy(done) * parts["entropy"]
         return loss, parts
+
+    def _value_error(self, value: jax.Array, played: jax.Array, target: jax.Array) -> jax.Array:
+        """f32[T, N]: squared error of the value, which falls no further once `value_clip` away from the played."""
+        error, most = (value - target) ** 2, self.config.value_clip
+        if most is None:
+            return error
+        return jnp.maximum(error, (played + jnp.clip(value - played, -most, most) - target) ** 2)
+
+    def _entropy(self, done: float | jax.Array) -> float | jax.Array:
+        """Weight of the entropy bonus after the share `done` of the run."""
+        first, last = self.config.entropy, self.config.final_entropy
+        return first if last is None else first + (last - first) * done
 
     @property
     def _optimizer(self) -> Any:
         config = self.config
         rate: Any = config.learning_rate
         if config.anneal:
-            steps = config.num_updates * config.epochs * config.minibatches
-            rate = optax.linear_schedule(config.learning_rate, 0.0, steps)
+            rate = optax.linear_schedule(config.learning_rate, 0.0, config.num_optimizer_steps)
         return optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(rate, eps=1e-5))
 
     def _learn(self, carry: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
         params, optimizer = carry
-        gradient, parts = jax.grad(self.loss, has_aux=True)(params, batch)
+        _, steps = optax.tree_utils.tree_get_all_with_path(optimizer, "count")[0]  # all of its counts are alike
+        done = jnp.minimum(steps / self.config.num_optimizer_steps, 1.0)
+        gradient, parts = jax.grad(self.loss, has_aux=True)(params, batch, done)
         change, optimizer = self._optimizer.update(gradient, optimizer, params)
         return (optax.apply_updates(params, change), optimizer), {**parts, "minibatches": jnp.float32(1)}
 
     def _shuffled(self, key: jax.Array, batch: Any) -> Any:
-        """Whole lanes (axis 1) dealt out to minibatches, in a new leading axis; time stays in order."""
-        lanes = batch[1].shape[1]
-        order = jax.random.permutation(key, lanes).reshape(self.config.minibatches, -1)
+        """Whole lanes (axis 1) dealt out to minibatches, in a new leading axis; time stays in order.
+
+        For a central critic, the lanes of a world stay together.
+        """
+        together = self.agent.num_agents if self.config.network.critic == "central" else 1
+        groups = jax.random.permutation(key, batch[1].shape[1] // together)
+        lanes = groups[:, None] * together + jnp.arange(together)
+        order = lanes.reshape(self.config.minibatches, -1)
         return jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), batch)
 
 

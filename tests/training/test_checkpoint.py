@@ -1,5 +1,6 @@
 import dataclasses
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -43,6 +44,17 @@ def test_parameters_and_config_come_back(run):
     assert load_config(run_dir) == CONFIG
     jax.tree.map(np.testing.assert_array_equal, load_params(run_dir), result.params)
     assert load_params(run_dir)["params"]["policy"]["bias"].shape == (2, 3)
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(leavers, run):
+    run_dir, result = run
+    described = json.loads((run_dir / "run.json").read_text())
+    for name in ("kind", "channels", "cell", "critic"):
+        del described["config"]["network"][name]
+    (run_dir / "run.json").write_text(json.dumps(described))
+    assert load_config(run_dir) == CONFIG
+    resumed = train(leavers, CONFIG, run_dir, resume=True)
+    jax.tree.map(np.testing.assert_array_equal, resumed.params, result.params)
 
 
 def test_two_checkpoints_stay_and_nothing_half_written(run):

@@ -19,6 +19,8 @@ from minicosm.training.networks import Agent
         ({"gamma": 1.2}, "PPOConfig.gamma is 1.2; expected 0 to 1"),
         ({"learning_rate": math.nan}, "PPOConfig.learning_rate is nan; expected a finite number above 0"),
         ({"entropy": -0.1}, "PPOConfig.entropy is -0.1"),
+        ({"final_entropy": -0.1}, "PPOConfig.final_entropy is -0.1; expected None or a finite number from 0"),
+        ({"value_clip": 0.0}, "PPOConfig.value_clip is 0.0; expected None or a finite number above 0"),
     ],
 )
 def test_values_that_cannot_work_are_refused(settings, said):
@@ -34,12 +36,27 @@ def test_values_that_cannot_work_are_refused(settings, said):
         ({"activation": "gelu"}, "NetworkConfig.activation is 'gelu'; expected 'tanh' or 'relu'"),
         ({"scan": 7, "pool": 2}, "NetworkConfig.scan is 7; expected a multiple of pool, 2"),
         ({"near": 0.0}, "NetworkConfig.near is 0.0"),
+        ({"kind": "gnn"}, "NetworkConfig.kind is 'gnn'; expected one of ('mlp', 'set', 'transformer', 'cnn')"),
+        ({"cell": "rnn"}, "NetworkConfig.cell is 'rnn'; expected one of ('gru', 'lstm')"),
+        ({"critic": "all"}, "NetworkConfig.critic is 'all'; expected one of ('own', 'central')"),
+        ({"channels": ()}, "NetworkConfig.channels is (); expected widths from 1"),
+        ({"width": 0}, "NetworkConfig.width is 0; expected a whole number from 1"),
+        ({"layers": True}, "NetworkConfig.layers is True; expected a whole number from 1"),
+        ({"width": 20, "heads": 3}, "NetworkConfig.width is 20; expected a multiple of heads, 3"),
+        ({"kind": "cnn", "scan": 5}, "NetworkConfig.scan is 5; expected 0, as the net is of kind 'cnn'"),
     ],
 )
 def test_nets_that_cannot_work_are_refused(settings, said):
     with pytest.raises(ValueError) as refused:
         NetworkConfig(**settings)
     assert said in str(refused.value)
+
+
+def test_a_central_critic_needs_whole_worlds_in_a_minibatch():
+    config = PPOConfig(num_envs=6, minibatches=4, network=NetworkConfig(critic="central"))
+    with pytest.raises(ValueError, match=r"minibatches is 4; expected a divisor of num_envs, 6, as a central critic"):
+        config.for_agents(2)
+    assert dataclasses.replace(config, minibatches=3).for_agents(2).minibatches == 3
 
 
 def test_updates_cover_the_steps_asked_for():

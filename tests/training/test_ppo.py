@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,6 +133,84 @@ def test_learning_sees_the_policy_that_played(played):
     assert float(parts["clipped"]) == 0.0
 
 
+def reference_loss(learner, params, batch, done):
+    """PPO's loss sample by sample in float64, from what the net puts out."""
+    config = learner.config
+    samples, advantage, target, memory = batch
+    logits, _, value, _ = learner.agent.unroll(params, samples.features, samples.reset, memory[0])
+    logits, value = np.asarray(logits, np.float64), np.asarray(value, np.float64)
+    valid = np.argwhere(np.asarray(samples.valid))
+    taught = np.array([advantage[t, n] for t, n in valid], np.float64)
+    taught = (taught - taught.mean()) / taught.std()
+    weight = config.entropy
+    if config.final_entropy is not None:
+        weight = (1 - done) * config.entropy + done * config.final_entropy
+    total = 0.0
+    for (t, n), good in zip(valid, taught, strict=True):
+        log = logits[t, n] - np.log(np.sum(np.exp(logits[t, n])))
+        ratio = np.exp(log[samples.draw[t, n, 0]] - float(samples.log_prob[t, n]))
+        total -= min(ratio * good, min(max(ratio, 1 - config.clip), 1 + config.clip) * good)
+        error = (value[t, n] - float(target[t, n])) ** 2
+        if config.value_clip is not None:
+            old = float(samples.value[t, n])
+            near = min(max(value[t, n], old - config.value_clip), old + config.value_clip)
+            error = max(error, (near - float(target[t, n])) ** 2)
+        total += config.value * error + weight * np.sum(np.exp(log) * log)
+    return total / len(valid)
+
+
+@pytest.mark.parametrize("settings", [{}, {"value_clip": 0.1}, {"final_entropy": 0.5}])
+@pytest.mark.parametrize("done", [0.0, 0.25])
+def test_the_loss_matches_a_sum_over_samples(played, settings, done):
+    learner, state, _, samples, _ = played
+    plain, learner = learner, dataclasses.replace(learner, config=dataclasses.replace(learner.config, **settings))
+    shape = samples.reward.shape
+    keys = jax.random.split(jax.random.key(1), 4)
+    samples = dataclasses.replace(
+        samples,  # played by another net than the one that learns
+        log_prob=samples.log_prob + 0.3 * jax.random.normal(keys[0], shape),
+        value=samples.value + 0.2 * jax.random.normal(keys[1], shape),
+    )
+    batch = (samples, jax.random.normal(keys[2], shape), jax.random.normal(keys[3], shape), state.play.memory[None])
+    loss, _ = jax.jit(learner.loss)(state.params, batch, done)
+    np.testing.assert_allclose(loss, reference_loss(learner, state.params, batch, done), rtol=1e-4, atol=1e-5)
+    if settings and ("value_clip" in settings or done > 0):
+        assert abs(loss - plain.loss(state.params, batch, done)[0]) > 1e-3
+
+
+def test_a_value_beyond_the_clip_is_no_longer_taught(leavers):
+    learner = learner_for(leavers, value_clip=0.5)
+    played, target = jnp.zeros((1, 4)), jnp.array([[2.0, 2.0, -2.0, 0.2]])
+    value = jnp.array([[0.4, 0.6, 0.6, 0.6]])
+    error, slope = jax.vmap(jax.vmap(jax.value_and_grad(learner._value_error)))(value, played, target)
+    np.testing.assert_allclose(error, [[2.56, 2.25, 6.76, 0.16]], rtol=1e-5)
+    np.testing.assert_allclose(slope, [[-3.2, 0.0, 5.2, 0.8]], rtol=1e-5)
+
+
+def test_the_entropy_bonus_follows_its_schedule_over_the_run(leavers):
+    """With no other term in the loss, the gradient is the bonus's weight times the entropy's."""
+    learner = learner_for(leavers, value=0.0, final_entropy=0.0, entropy=0.8)
+    state = learner.init(jax.random.key(0))
+    _, samples, _ = play(learner.worlds, learner.agent, state.params, state.play, NUM_STEPS)
+    shape = samples.reward.shape
+    batch = (samples, jnp.zeros(shape), jnp.zeros(shape), state.play.memory[None])
+    steps = learner.config.num_optimizer_steps
+    assert steps == 4 * 2 * 3
+
+    def moved_after(count):
+        optimizer = jax.tree.map(
+            lambda x: jnp.full_like(x, count) if x.dtype == jnp.int32 else x, learner._optimizer.init(state.params)
+        )
+        optimizer = optax.tree_utils.tree_set(optimizer, mu=optax.tree_utils.tree_zeros_like(state.params))
+        (_, after), _ = learner._learn((state.params, optimizer), batch)
+        mu = optax.tree_utils.tree_get(after, "mu")
+        return max(np.max(np.abs(x)) for x in jax.tree.leaves(mu))
+
+    slopes = [moved_after(count) for count in (0, steps // 2, steps * 3 // 4, steps, steps + 5)]
+    assert slopes[0] > 1e-5
+    np.testing.assert_allclose(np.array(slopes) / slopes[0], [1, 0.5, 0.25, 0, 0], rtol=1e-4, atol=1e-6)
+
+
 def test_agents_that_have_left_do_not_teach(played):
     learner, state, _, samples, _ = played
     shape = samples.reward.shape
@@ -181,6 +260,18 @@ def test_minibatches_hold_each_lane_once(leavers):
     assert not np.array_equal(dealt[:, 0].ravel(), np.arange(lanes))
     np.testing.assert_array_equal(dealt, dealt[:, :1].repeat(NUM_STEPS, 1))
     np.testing.assert_array_equal(times[:, :, 0], np.arange(NUM_STEPS)[None].repeat(3, 0))
+
+
+def test_minibatches_for_a_central_critic_hold_whole_worlds(leavers):
+    learner = learner_for(leavers)
+    config = dataclasses.replace(learner.config, network=NetworkConfig(critic="central"))
+    learner = Learner(learner.worlds, Agent.of(leavers, config.network), config)
+    numbered = jnp.broadcast_to(jnp.arange(NUM_ENVS * 2), (NUM_STEPS, NUM_ENVS * 2))
+    dealt, _ = learner._shuffled(jax.random.key(0), (numbered, numbered))
+    lanes = np.asarray(dealt[:, 0]).reshape(-1, 2)
+    np.testing.assert_array_equal(lanes[:, 1], lanes[:, 0] + 1)
+    np.testing.assert_array_equal(np.sort(lanes[:, 0]), np.arange(0, NUM_ENVS * 2, 2))
+    assert not np.array_equal(lanes[:, 0], np.arange(0, NUM_ENVS * 2, 2))
 
 
 def test_an_update_moves_the_parameters_and_anneals(leavers):

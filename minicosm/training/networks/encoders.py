@@ -1,0 +1,40 @@
+"""Which encoder stands before the layers."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from minicosm.envs.spaces import Space
+from minicosm.training.config import NetworkConfig
+from minicosm.training.networks.entities import EntityTransformer, SetEncoder, entity_layout
+from minicosm.training.networks.pixels import PictureEncoder, picture_layout
+
+try:
+    import flax.linen as nn
+except ImportError as error:
+    raise ImportError('the nets need flax, which is not installed: run pip install "minicosm[train]"') from error
+
+_ENTITIES = "entities, a Dict of sets with masks, such as physics with observation_kind='entities'"
+_PICTURES = "a picture or grid, a bounded Box of shape [height, width, channels] or a Dict with one, such as maze's"
+
+
+def encoder_for(config: NetworkConfig, space: Space) -> nn.Module | None:
+    """The encoder of observations from `space`, f32[..., D] of flat features; None where layers read these themselves.
+
+    Raises ValueError for observations that the kind of net cannot read.
+    """
+    activate = {"tanh": jnp.tanh, "relu": nn.relu}[config.activation]
+    if config.kind == "mlp":
+        return None
+    try:
+        if config.kind == "set":
+            return SetEncoder(entity_layout(space), config.width, activate)
+        if config.kind == "transformer":
+            return EntityTransformer(entity_layout(space), config.width, config.heads, config.layers, activate)
+        return PictureEncoder(picture_layout(space), config.channels, activate)
+    except ValueError as error:
+        raise ValueError(
+            f"NetworkConfig.kind is {config.kind!r}, which expects observations of "
+            f"{_PICTURES if config.kind == 'cnn' else _ENTITIES}; this world's do not fit, as {error}; "
+            "use 'mlp', which reads all kinds"
+        ) from error
