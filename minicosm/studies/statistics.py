@@ -79,7 +79,7 @@ def estimate(scores: Any, statistic: Statistic) -> Estimate:
 
 
 def risk_percents(num_levels: int, num_points: int = 31) -> Array:
-    """f64[K]: percentages from 0.1 to 100, evenly spaced in the logarithm; those of less than one level are left out."""
+    """f64[K]: percentages from 0.1 to 100, evenly spaced in the logarithm, from one level on."""
     percents = np.logspace(-1.0, 2.0, num_points)
     percents[-1] = 100.0
     return percents[percents * num_levels >= 100.0 * (1 - 1e-9)]
@@ -89,9 +89,9 @@ def risk_curve(ranking: Any, scoring: Any, percents: Any) -> Array:
     """f64[S, K]: each seed's mean success on the worst `percents` f64[K] of its levels.
 
     A seed's levels are ranked by their mean success in `ranking` f64[S, L, E] and scored by that in `scoring`, of other
-    episodes: scored by the same, the worst would be those of bad luck too. Of levels that rank alike the first counts as
-    the worse; a share of the levels is rounded up to whole ones. The conditional value at risk of A. Rutherford et al.,
-    "No Regrets: Investigating and Improving Regret Approximations for Curriculum Discovery", NeurIPS 2024.
+    episodes: scored by the same, the worst would be those of bad luck too. Of levels that rank alike the first counts
+    as the worse; a share of the levels is rounded up to whole ones. The conditional value at risk of A. Rutherford
+    et al., "No Regrets: Investigating and Improving Regret Approximations for Curriculum Discovery", NeurIPS 2024.
 
     Raises ValueError for arrays of different seeds or levels, or percentages that are not above 0 and at most 100.
     """
