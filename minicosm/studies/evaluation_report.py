@@ -71,11 +71,11 @@ def show(measured: Measured, summaries: tuple[Summary, ...], console: Console) -
     columns += ["library IQM", "library mean"] if measured.library.levels is not None else []
     columns += [f"worst {p:g} %" for p in percents] + (["all fresh"] if summaries[0].risk is not None else [])
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
-        cells = [f"{summary.played.run.num_seeds}"]
-        cells += [_cell(e) for e in (summary.iqm, summary.mean) if e is not None]
-        cells += [_cell(_at(summary, p)) for p in (*percents, 100.0) if summary.risk is not None]
+        estimates = [e for e in (summary.iqm, summary.mean) if e is not None]
+        estimates += [e for e in (_at(summary, p) for p in (*percents, 100.0)) if e is not None]
+        cells = [f"{summary.played.run.num_seeds}", *(_cell(e).replace(" [", "\n[") for e in estimates)]
         table.add_row(escape(summary.played.run.name), *cells)
     console.print(table)
     for line in _notes(measured, summaries):

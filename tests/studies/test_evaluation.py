@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import pathlib
 import shutil
 
 import jax
@@ -15,7 +16,7 @@ from minicosm import cli
 from minicosm.envs.environment import Environment, TimeStep
 from minicosm.envs.maze import solve
 from minicosm.envs.spaces import Box, Discrete
-from minicosm.studies import evaluation, held_out, statistics
+from minicosm.studies import evaluation, extremes, film, held_out, statistics
 from minicosm.studies.evaluation import EvaluationConfig
 from minicosm.training import NetworkConfig, PPOConfig, train
 from minicosm.training.networks import Agent
@@ -129,12 +130,14 @@ def test_runs_are_compared(runs, tmp_path, capsys, monkeypatch):
     assert "one seed only, so no interval: single" in out
 
 
-def test_a_maze_run_meets_mazes_that_have_a_way_and_is_filmed(runs, tmp_path, capsys):
+def test_a_maze_run_meets_mazes_that_have_a_way_and_is_filmed(runs, tmp_path, capsys, monkeypatch):
+    drawn = {}  # drawing is tested elsewhere, and slow
+    monkeypatch.setattr(film, "save_animation", lambda frames, path: drawn.update({path.name: frames}))
     flags = ["--out", tmp_path / "new" / "out", "--greedy", "--videos"]
     status, _, err = run(capsys, "evaluate", runs / "maze", *FLAGS, *flags)
     assert status == 0, err
     films = {f"{where}_{which}.gif" for where in ("library", "fresh") for which in ("worst", "best")}
-    assert films == {path.name for path in (tmp_path / "new" / "out").glob("*.gif")}
+    assert films == set(drawn)
     data = json.loads((tmp_path / "new" / "out" / "evaluation.json").read_text())
     assert "four_rooms" in data["library"]["levels"]
     assert "more than the world's max_steps, 60" in data["library"]["left_out"]["labyrinth"]
@@ -158,6 +161,19 @@ def test_successes_come_by_seed_level_and_episode(monkeypatch):
         for found in (played.ranking, played.scoring):
             np.testing.assert_array_equal(found, np.broadcast_to(expected[None, :, None], (3, 6, 2)))
         assert told[-1][1:] == (len(told) - 3, len(told) - 2)  # two of them tell of the levels
+
+
+def test_films_show_the_worst_and_the_best_levels(monkeypatch):
+    levels = np.array([[1, 1], [1, 0], [0, 0], [1, 1], [0, 0], [0, 1]], np.float32)
+    monkeypatch.setattr(evaluation, "library_of", lambda env: held_out.Library(tuple("abcdef"), levels, {}))
+    measured = evaluation.measure([tiny_run(Fated()), tiny_run(Fated())], EvaluationConfig(episodes=3, fresh=0))
+    films = list(extremes.films(measured, pathlib.Path("out")))
+    assert [path.name for path, _ in films] == [
+        f"{run}_library_{which}.gif" for run in "01" for which in ("worst", "best")
+    ]
+    worst, best = (np.asarray(frames.rollout.states[0]) for _, frames in films[:2])
+    np.testing.assert_array_equal(worst, levels[[2, 4, 1, 5]])
+    np.testing.assert_array_equal(sorted(best.sum(axis=1)), [1, 1, 2, 2])
 
 
 def test_the_worst_coin_flips_score_about_a_half():
