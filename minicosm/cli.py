@@ -12,6 +12,7 @@ _COMMANDS = {
     "list": "show every registered world: its agents, spaces and names in other interfaces",
     "demo": "train a robot to navigate, compare speeds, write a GIF and a learning curve",
     "train": "train a policy in a world, on the device",
+    "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
     "render": "record a rollout as GIF or MP4",
     "bench": "measure environment steps per second, natively and through each interface",
     "solve": "look for actions that win a physics level, and keep them as a replay",
@@ -21,7 +22,7 @@ _HELP = f"""usage: minicosm COMMAND [--help] ...
 
 Batched reinforcement-learning worlds on one device.
 
-{chr(10).join(f"  {name:8}{summary}" for name, summary in _COMMANDS.items())}
+{chr(10).join(f"  {name:10}{summary}" for name, summary in _COMMANDS.items())}
 
 `minicosm COMMAND --help` tells what a command takes; `minicosm list` names the worlds."""
 

@@ -14,7 +14,7 @@ import jax
 import tyro
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
+from rich.progress import Progress, track
 
 import minicosm
 from minicosm import curricula
@@ -22,7 +22,8 @@ from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
 from minicosm.envs.spaces import Box, Dict, Space
 from minicosm.studies import demo as demonstration
-from minicosm.studies import film, throughput
+from minicosm.studies import evaluation, evaluation_report, extremes, film, throughput
+from minicosm.studies.evaluation import EvaluationConfig
 from minicosm.studies.tables import measure_with_progress, show_speeds
 from minicosm.training import (
     PPOConfig,
@@ -40,6 +41,7 @@ from minicosm.training import train as train_agent
 
 Settings = tuple[str, ...]
 _TAUGHT = ", ".join(curricula.names())
+_EVALUATION = EvaluationConfig()
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
@@ -50,6 +52,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
     command: Any = {
         "list": list_worlds,
         "demo": demo,
+        "evaluate": evaluate_runs,
         "render": render,
         "bench": bench,
         "solve": solve,
@@ -131,6 +134,41 @@ def render(  # noqa: PLR0913 - these are the command's flags
         frames = film.record(env, levels, film.policy_of(env, run, len(level) or worlds), shot)
     film.save_animation(track(frames, "drawing", console=Console(stderr=True)), out, fps)
     print(f"written: {out}")
+
+
+def evaluate_runs(
+    runs: tyro.conf.Positional[tuple[Path, ...]] = (),
+    *,
+    out: Path | None = None,
+    videos: bool = False,
+    config: tyro.conf.OmitArgPrefixes[EvaluationConfig] = _EVALUATION,
+) -> None:
+    """Measure trained policies on hand-made levels and, by risk, on fresh ones; compare runs of one world.
+
+    Args:
+        runs: folders of training runs, as given to `minicosm train --run`.
+        out: folder for the results; by default RUN/evaluation for one run, ./evaluation for several.
+        videos: write animations of the levels on which each run does worst and best.
+        config: what is played.
+    """
+    loaded = evaluation.load_runs(runs)
+    out = out or (runs[0] if len(runs) == 1 else Path()) / "evaluation"
+    out.mkdir(parents=True, exist_ok=True)  # tells of a folder that cannot be had before anything is played
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("")
+        measured = evaluation.measure(
+            loaded,
+            config,
+            lambda doing, done, total: progress.update(task, description=doing, completed=done, total=total),
+        )
+    summaries = evaluation_report.summarize(measured)
+    evaluation_report.show(measured, summaries, Console())
+    for path in evaluation_report.write(measured, summaries, out):
+        print(f"written: {path}")
+    for path, frames in extremes.films(measured, out) if videos else ():
+        film.save_animation(track(frames, "drawing", console=console, transient=True), path)
+        print(f"written: {path}")
 
 
 def bench(

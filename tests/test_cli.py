@@ -20,7 +20,7 @@ def run(capsys, *arguments):
 def test_help_names_every_command(capsys):
     status, out, _ = run(capsys, "--help")
     assert status == 0
-    assert all(name in out for name in ("list", "demo", "train", "render", "bench"))
+    assert all(name in out for name in ("list", "demo", "train", "evaluate", "render", "bench"))
     assert run(capsys)[1] == out
 
 
@@ -28,7 +28,7 @@ def test_version(capsys):
     assert run(capsys, "--version")[1].startswith("minicosm 0.")
 
 
-@pytest.mark.parametrize("command", ["list", "demo", "train", "render", "bench"])
+@pytest.mark.parametrize("command", ["list", "demo", "train", "evaluate", "render", "bench"])
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

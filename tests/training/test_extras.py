@@ -35,6 +35,7 @@ def test_films_need_no_nets():
             "train",
             "from minicosm.training.checkpoint import save_state; save_state(Path('x'), None, 0)",
         ),
+        ("scipy.stats", "train", "from minicosm.studies.statistics import iqm; iqm([1.0])"),
         ("rich", "cli", "training.ProgressBar(training.PPOConfig())"),
         ("matplotlib.figure", "plot", "training.plot_curves([training.CurvePoint(1, 1, 1.0, 1.0, {})], 'x.png')"),
     ],
