@@ -25,9 +25,7 @@ class DomainRandomization:
         del key
         return jnp.zeros(())
 
-    def propose(
-        self, key: jax.Array, index: jax.Array, state: jax.Array, play: Player
-    ) -> tuple[jax.Array, Proposal]:
+    def propose(self, key: jax.Array, index: jax.Array, state: jax.Array, play: Player) -> tuple[jax.Array, Proposal]:
         """See `Curriculum`."""
         del index, play
         return state, not_in_buffer(fresh(key, self.env, self.num_envs), self.num_envs)

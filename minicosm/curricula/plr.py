@@ -88,7 +88,7 @@ class PLR:
     def init(self, key: jax.Array) -> PLRState:
         """An empty buffer."""
         levels = jax.eval_shape(lambda: fresh(key, self.env, self.num_envs))
-        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), levels)
+        one = jax.eval_shape(self.env.sample_level, key)
         return PLRState(
             buffer=buffers.empty(one, self.config.capacity, self.env.num_agents),
             kind=jnp.full((), NEW, jnp.int32),
@@ -116,8 +116,11 @@ class PLR:
 
         def mutate() -> tuple[Any, jax.Array]:
             keys = jax.random.split(key, count)
-            edit = jax.vmap(lambda k, level: self.env.mutate_level(k, level, config.num_edits))
-            return edit(keys, state.parents), jnp.full((count,), -1, jnp.int32)
+
+            def edit(key: jax.Array, level: Any) -> Any:
+                return self.env.mutate_level(key, level, config.num_edits)
+
+            return jax.vmap(edit)(keys, state.parents), jnp.full((count,), -1, jnp.int32)
 
         branches = [new, replay, *([mutate] if config.num_edits > 0 else [])]
         levels, slot = jax.lax.switch(kind, branches)

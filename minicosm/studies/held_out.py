@@ -19,6 +19,7 @@ from minicosm.envs.maze import solve
 from minicosm.envs.nav import library as nav_library
 from minicosm.envs.physics import distributions, filters
 from minicosm.envs.physics import library as physics_library
+from minicosm.envs.physics.level import cannot_move
 
 _MEMORY = 4 * 1024**3  # bytes that fresh levels may take
 _LEAST_SHARE = 0.01  # of the levels drawn that must be solvable, after
@@ -138,7 +139,7 @@ def _is_good(env: Environment[Any, Any], level: Any) -> jax.Array:
     if isinstance(env, maze.Maze):
         return jnp.all(solve.solve(level, env.config).solvable)
     if isinstance(env, physics.Physics):
-        return ~filters.is_won_by_doing_nothing(level, env.config) & ~filters.cannot_move(level)
+        return ~filters.is_won_by_doing_nothing(level, env.config) & ~cannot_move(level)
     return jnp.ones((), bool)
 
 

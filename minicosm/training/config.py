@@ -93,7 +93,7 @@ class PPOConfig:
     max_grad_norm: float = 0.5
     network: NetworkConfig = NetworkConfig()
 
-    updates_per_proposal: int | None = None  # that worlds keep a curriculum's levels; None: as the longest episode takes
+    updates_per_proposal: int | None = None  # that a curriculum's levels stay; None: as an episode may take
     updates_per_chunk: int = 10  # updates between progress reports, i.e. per line of the learning curve
     chunks_per_checkpoint: int = 10
 

@@ -20,7 +20,7 @@ from minicosm.training.curves import CURRICULUM
 from minicosm.training.networks import Agent
 from minicosm.training.rollout import Play, Samples, play, start, try_out
 from minicosm.training.tally import Tally, add, empty, outcome
-from minicosm.wrappers import EpisodeStats
+from minicosm.wrappers import AutoReplay, EpisodeStats
 
 try:
     import optax
@@ -91,12 +91,13 @@ class Learner:
 
         key, shuffle_key = jax.random.split(playing.key)
         playing = dataclasses.replace(playing, key=key)
-        if state.teaching is None:
+        teaching = state.teaching
+        if self.curriculum is None or teaching is None:
             params, optimizer, learning = self._learned(state, (samples, advantage, memory), shuffle_key)
             return TrainState(params, optimizer, playing, state.update + 1), sums | learning
 
-        tally = add(state.teaching.tally, samples, advantage)
-        learn = jnp.repeat(state.teaching.proposal.learn, self.worlds.env.num_agents)
+        tally = add(teaching.tally, samples, advantage)
+        learn = jnp.repeat(teaching.proposal.learn, self.worlds.env.num_agents)
         samples = dataclasses.replace(samples, valid=samples.valid & learn)
         batch = (samples, advantage, memory)
 
@@ -107,17 +108,18 @@ class Learner:
         params, optimizer, learning = jax.lax.cond(
             jnp.any(learn), lambda: self._learned(state, batch, shuffle_key), stay
         )
-        teaching = dataclasses.replace(state.teaching, tally=tally)
+        teaching = dataclasses.replace(teaching, tally=tally)
         sums |= learning | {"updates": jnp.ones(())}
-        if self.curriculum is not None:
-            report = self.curriculum.report(teaching.state)
-            sums |= {f"{CURRICULUM}{name}": value for name, value in report.items()}
+        report = self.curriculum.report(teaching.state)
+        sums |= {f"{CURRICULUM}{name}": value for name, value in report.items()}
         return TrainState(params, optimizer, playing, state.update + 1, teaching), sums
 
     def try_out(self, params: Any, key: jax.Array, levels: Any, num_steps: int) -> Outcome:
         """What the policy does on each of `levels`, led by L, in `num_steps` ticks; see `curricula.Player`."""
         config, env = self.config, self.worlds.env
-        samples, next_value = try_out(env, self.agent, params, key, levels, num_steps)
+        worlds = EpisodeStats(AutoReplay(env, jax.tree.leaves(levels)[0].shape[0]))
+        opening = start(worlds, self.agent, key, levels)
+        samples, next_value = try_out(worlds, self.agent, params, opening, num_steps)
         advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
         return outcome(add(empty(next_value.shape[0]), samples, advantage), levels, env.num_agents)
 
@@ -139,8 +141,8 @@ class Learner:
         then = jax.lax.cond(index > 0, told, lambda: teaching.state)
         then, proposal = curriculum.propose(propose_key, index, then, player)
         opening = start(self.worlds, self.agent, play_key, proposal.levels)
-        teaching = Teaching(then, proposal, empty(opening.reset.shape[0]), key)
-        return dataclasses.replace(state, play=opening, teaching=teaching)
+        going_on = Teaching(then, proposal, empty(opening.reset.shape[0]), key)
+        return dataclasses.replace(state, play=opening, teaching=going_on)
 
     def _learned(self, state: TrainState, played: Any, key: jax.Array) -> tuple[Any, Any, dict[str, jax.Array]]:
         """Parameters, optimiser and sums over minibatches after learning from `played`: samples, advantage, memory."""

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.envs import struct
-from minicosm.envs.environment import Environment, TimeStep
+from minicosm.envs.environment import TimeStep
 from minicosm.training.networks import Agent
-from minicosm.wrappers import AutoReplay, EpisodeStats
+from minicosm.wrappers import EpisodeStats
 
 _COUNTED = ("success", "collision")  # info keys whose share over ended episodes is reported where there are any
 
@@ -32,10 +32,10 @@ class Play:
 class Samples:
     """What T ticks in N lanes leave to learn from."""
 
-    features: jax.Array  # f32[T, N, F]
-    reset: jax.Array  # bool[T, N]
-    draw: jax.Array  # of the action, see ActionDistribution; [T, N, ...]
-    log_prob: jax.Array  # f32[T, N]
+    features: Any  # f32[T, N, F]
+    reset: Any  # bool[T, N]
+    draw: Any  # of the action, see ActionDistribution; [T, N, ...]
+    log_prob: Any  # f32[T, N]
     value: jax.Array  # f32[T, N]
     reward: jax.Array  # f32[T, N]
     last: jax.Array  # bool[T, N]  the agent's episode ended in this tick
@@ -72,21 +72,18 @@ def play(
     return state, samples, jax.tree.map(lambda x: jnp.sum(x, axis=0), sums)
 
 
-def try_out(
-    env: Environment[Any, Any], agent: Agent, params: Any, key: jax.Array, levels: Any, num_steps: int
-) -> tuple[Samples, jax.Array]:
-    """Play `num_steps` ticks on each of `levels`, led by L, again and again from its start.
+def try_out(worlds: EpisodeStats, agent: Agent, params: Any, state: Play, num_steps: int) -> tuple[Samples, jax.Array]:
+    """Play `num_steps` ticks to see what happens, not to learn.
 
-    Returns the samples, without what only learning needs (features, draws and their probabilities are None), and the
-    value f32[N] after the last tick.
+    Returns the samples, without what only learning needs (features, resets, draws and their probabilities are None),
+    and the value f32[N] after the last tick.
     """
-    worlds = EpisodeStats(AutoReplay(env, jax.tree.leaves(levels)[0].shape[0]))
 
     def tick(state: Play, _: None) -> tuple[Play, Samples]:
-        state, samples, _ = _tick(worlds, agent, params, state)
+        state, samples, _timestep = _tick(worlds, agent, params, state)
         return state, dataclasses.replace(samples, features=None, reset=None, draw=None, log_prob=None)
 
-    state, samples = jax.lax.scan(tick, start(worlds, agent, key, levels), None, length=num_steps)
+    state, samples = jax.lax.scan(tick, state, None, length=num_steps)
     _, _, next_value, _ = agent.think(params, state.features, state.reset, state.memory)
     return samples, next_value
 

@@ -1,19 +1,19 @@
 """Settings of a training run in a TOML file.
 
-    world = "maze"
-    curriculum = "sfl"
+world = "maze"
+curriculum = "sfl"
 
-    [settings]              # of the world
-    level_kind = "solvable"
+[settings]              # of the world
+level_kind = "solvable"
 
-    [curriculum_settings]
-    num_kept = 200
+[curriculum_settings]
+num_kept = 200
 
-    [ppo]
-    total_steps = 2_000_000
+[ppo]
+total_steps = 2_000_000
 
-    [ppo.network]
-    memory = 128
+[ppo.network]
+memory = 128
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class TrainResult:
         return jax.tree.map(lambda x: x[seed_index], self.params)
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     env: Environment[Any, Any],
     config: PPOConfig,
     run_dir: str | os.PathLike[str] | None = None,
@@ -51,12 +51,13 @@ def train(
     """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
 
     A `curriculum`, see `minicosm.curricula.make`, chooses the levels; without one each episode has a fresh one. It must
-    be made for `env` and `config.num_envs` worlds. With a `run_dir`, the learning curve and checkpoints are kept there; a run that was interrupted and resumed ends
-    with the same numbers as one that was not (on the same kind of device). `callback` gets each chunk's `CurvePoint`.
+    be made for `env` and `config.num_envs` worlds. With a `run_dir`, the learning curve and checkpoints are kept there;
+    a run that was interrupted and resumed ends with the same numbers as one that was not (on the same kind of device).
+    `callback` gets each chunk's `CurvePoint`.
 
-    Raises ValueError when `config` or `curriculum` does not fit `env`, when `run_dir` holds a run and `resume` is False, and when what
-    it holds is damaged or of another world, config or curriculum; OSError where it cannot be written, after which the last
-    checkpoint stands; ImportError without the extra.
+    Raises ValueError when `config` or `curriculum` does not fit `env`, when `run_dir` holds a run and `resume` is
+    False, and when what it holds is damaged or of another world, config or curriculum; OSError where it cannot be
+    written, after which the last checkpoint stands; ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
     from minicosm.training.ppo import Learner
@@ -149,8 +150,10 @@ def _seeds(config: PPOConfig) -> jax.Array:
 def _start(learner: Learner, keys: jax.Array) -> TrainState:
     """The state of every seed before the first update."""
     if not _seeds_go_alone(learner):
-        return _started(learner, keys)
-    return _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
+        all_at_once: TrainState = _started(learner, keys)
+        return all_at_once
+    joined: TrainState = _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
+    return joined
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -197,9 +200,7 @@ def _several_updates(learner: Learner, state: TrainState, count: int) -> tuple[T
             state, more = learner.update(state, number)
             return state, jax.tree.map(jnp.add, sums, more)
 
-        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(
-            done, done + count, update, (state, zeros)
-        )
+        result: tuple[TrainState, dict[str, jax.Array]] = jax.lax.fori_loop(done, done + count, update, (state, zeros))
         return result
 
     result: tuple[TrainState, dict[str, jax.Array]]

@@ -63,7 +63,5 @@ class AutoReplay:
         info = {**timestep.info, "level_index": state.episode, "final_observation": timestep.observation}
         info["reset"] = restart
         env_state, observation = swap_in(restart, state.first, (env_state, timestep.observation))
-        after = dataclasses.replace(
-            state, env_state=env_state, steps=state.steps + 1, episode=state.episode + restart
-        )
+        after = dataclasses.replace(state, env_state=env_state, steps=state.steps + 1, episode=state.episode + restart)
         return after, dataclasses.replace(timestep, observation=observation, info=info)

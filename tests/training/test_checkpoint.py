@@ -90,8 +90,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_serves(leavers, run,
 
 def test_where_every_checkpoint_is_damaged_it_is_told(leavers, run):
     run_dir, _ = run
-    for checkpoint in (run_dir / "checkpoints").iterdir():
-        (checkpoint / "files.json").unlink()
+    for folder in (run_dir / "checkpoints").iterdir():
+        (folder / "files.json").unlink()
     with pytest.warns(UserWarning), pytest.raises(ValueError, match=r"00000005' is damaged \(no list of its files\)"):
         train(leavers, CONFIG, run_dir, resume=True)
 

@@ -59,7 +59,9 @@ def test_robust_plr_learns_nothing_before_its_first_replay():
     learned = train(MAZE, short, curriculum=made("plr")).params
     start = train(MAZE, config(total_steps=1, learning_rate=1e-30), curriculum=made("plr")).params
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-20), untouched, start)
-    assert any((np.asarray(a) != np.asarray(b)).any() for a, b in zip(*map(jax.tree.leaves, (learned, start))))
+    assert any(
+        (np.asarray(a) != np.asarray(b)).any() for a, b in zip(*map(jax.tree.leaves, (learned, start)), strict=True)
+    )
 
 
 def test_seeds_side_by_side_are_those_of_runs_alone():
