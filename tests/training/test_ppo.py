@@ -81,7 +81,7 @@ def test_advantages_match_the_reference_wherever_episodes_end(seed, share_of_end
     samples = Samples(
         features=jnp.zeros((*shape, 1)), reset=jnp.zeros(shape, bool), draw=jnp.zeros((*shape, 1)),
         log_prob=jnp.zeros(shape), value=normal[0], reward=normal[1], last=jnp.asarray(last),
-        bootstrap=normal[2] * cut_short, valid=jnp.ones(shape, bool),
+        bootstrap=normal[2] * cut_short, valid=jnp.ones(shape, bool), success=jnp.zeros(shape, bool),
     )  # fmt: skip
     next_value = random.normal(size=shape[1])
     found = advantages(samples, jnp.asarray(next_value, jnp.float32), GAMMA, LAMBDA)
@@ -281,7 +281,7 @@ def test_an_update_moves_the_parameters_and_anneals(leavers):
     moved = []
     for _ in range(learner.config.num_updates + 1):
         before = state.params
-        state, sums = update(state)
+        state, sums = update(state, state.update)
         moved.append(largest_difference(before, state.params))
     assert int(state.update) == learner.config.num_updates + 1
     assert float(sums["minibatches"]) == 6
