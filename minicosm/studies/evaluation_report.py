@@ -200,8 +200,8 @@ def _markdown(measured: Measured, summaries: tuple[Summary, ...]) -> str:
     for i, level in enumerate(measured.library.names):
         cells = [_cell(_one(s.levels, i)) for s in summaries if s.levels is not None]
         lines.append(f"| {level} | {' | '.join(cells)} |")
-    for label, pick in (("**IQM**", lambda s: s.iqm), ("**mean**", lambda s: s.mean)):
-        lines.append(f"| {label} | {' | '.join(_cell(pick(s)) for s in summaries)} |")
+    for label, field in (("**IQM**", "iqm"), ("**mean**", "mean")):
+        lines.append(f"| {label} | {' | '.join(_cell(getattr(s, field)) for s in summaries)} |")
     title = f"Solve rate in %, {measured.config.episodes} episodes a level, interquartile mean over seeds"
     return f"{title} [{statistics.LEVEL:.0%} interval]:\n\n" + "\n".join(lines) + "\n"
 
