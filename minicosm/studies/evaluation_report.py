@@ -27,7 +27,7 @@ from minicosm.training.describe import to_json
 
 Array = np.ndarray[Any, Any]
 _COLOURS = ("#1f4e82", "#c1440e", "#2e7d4f", "#7b3f98", "#b8860b", "#4d4d4d", "#0097a7", "#ad1457")
-_SHOWN_PERCENTS = (0.1, 1.0, 10.0)  # columns of the table
+_SHOWN_PERCENTS = (1.0, 10.0)  # columns of the table
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,18 +65,17 @@ def _summary(played: Played) -> Summary:
 def show(measured: Measured, summaries: tuple[Summary, ...], console: Console) -> None:
     """Print the comparison of runs, and what must be known to read it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("solve rate, %")
+    table.add_column("solve rate, %", overflow="fold")
     percents = [p for p in _SHOWN_PERCENTS if len(summaries[0].percents) and summaries[0].percents[0] <= p * 1.001]
-    columns = ["seeds"]
-    columns += ["library IQM", "library mean"] if measured.library.levels is not None else []
-    columns += [f"worst {p:g} %" for p in percents] + (["all fresh"] if summaries[0].risk is not None else [])
+    columns = ["library\nIQM", "library\nmean"] if measured.library.levels is not None else []
+    columns += [*(f"worst\n{p:g} %" for p in percents), "all\nfresh"] if summaries[0].risk is not None else []
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for summary in summaries:
-        estimates = [e for e in (summary.iqm, summary.mean) if e is not None]
-        estimates += [e for e in (_at(summary, p) for p in (*percents, 100.0)) if e is not None]
-        cells = [f"{summary.played.run.num_seeds}", *(_cell(e).replace(" [", "\n[") for e in estimates)]
-        table.add_row(escape(summary.played.run.name), *cells)
+        estimates = [summary.iqm, summary.mean, *(_at(summary, p) for p in (*percents, 100.0))]
+        cells = [_narrow_cell(e) for e in estimates if e is not None]
+        seeds = summary.played.run.num_seeds
+        table.add_row(f"{escape(summary.played.run.name)}\n{seeds} seed{'s' if seeds > 1 else ''}", *cells)
     console.print(table)
     for line in _notes(measured, summaries):
         console.print(escape(line), highlight=False)
@@ -86,7 +85,7 @@ def _notes(measured: Measured, summaries: tuple[Summary, ...]) -> Iterator[str]:
     library, config = measured.library, measured.config
     alone = [s.played.run.name for s in summaries if s.played.run.num_seeds == 1]
     if len(alone) < len(summaries):
-        yield f"[low … high]: {statistics.LEVEL:.0%} bootstrap interval over seeds"
+        yield f"under each rate: its {statistics.LEVEL:.0%} bootstrap interval over seeds"
     if alone:
         yield f"one seed only, so no interval: {', '.join(alone)} (train with --num-seeds)"
     if library.names:
@@ -214,6 +213,14 @@ def _cell(estimate: Estimate | None) -> str:
     if estimate.low is None or estimate.high is None:
         return value
     return f"{value} [{100 * float(estimate.low):.1f} … {100 * float(estimate.high):.1f}]"
+
+
+def _narrow_cell(estimate: Estimate) -> str:
+    """The same in two lines, narrow enough for the columns of a terminal."""
+    value = f"{100 * float(estimate.value):.1f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value}\n{100 * float(estimate.low):.1f}…{100 * float(estimate.high):.1f}"
 
 
 def _one(estimate: Estimate, index: int) -> Estimate:

@@ -148,10 +148,11 @@ def _seeds(config: PPOConfig) -> jax.Array:
 
 
 def _start(learner: Learner, keys: jax.Array) -> TrainState:
-    """The state of every seed before the first update."""
-    if not _seeds_go_alone(learner):
-        all_at_once: TrainState = _started(learner, keys)
-        return all_at_once
+    """The state of every seed before the first update.
+
+    One seed after another: the threads of XLA:CPU (jax 0.10) that decompose a batch of matrices, which orthogonal
+    weights need, can wait for each other for good.
+    """
     joined: TrainState = _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
     return joined
 
@@ -165,8 +166,7 @@ def _started(learner: Learner, keys: jax.Array) -> TrainState:
 def _seeds_go_alone(learner: Learner) -> bool:
     """Whether seeds are learnt one after another: with a curriculum, on a CPU.
 
-    There, side by side is no faster, a curriculum would do at every proposal what it need only do at some, and the
-    threads of XLA:CPU (jax 0.10) can wait for each other for good.
+    There, side by side is no faster, and a curriculum would do at every proposal what it need only do at some.
     """
     return learner.curriculum is not None and jax.default_backend() == "cpu"
 

@@ -115,11 +115,11 @@ def test_a_run_is_measured_end_to_end(runs, tmp_path, capsys, monkeypatch):
     assert rows[0] == ["level", "nav", "nav low", "nav high"] and [row[0] for row in rows[1:]] == names
     assert f"| {names[0]} |" in (written / "levels.md").read_text()
     assert (written / "evaluation.png").read_bytes()[:4] == b"\x89PNG"
-    assert "library IQM" in out and "95% bootstrap interval over seeds" in out and "all solvable" in out
+    assert "IQM" in out and "2 seeds" in out and "95% bootstrap interval over seeds" in out and "all solvable" in out
 
 
 def test_runs_are_compared(runs, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
     status, out, err = run(capsys, "evaluate", runs / "nav", runs / "single", *FLAGS)
     assert status == 0, err
@@ -128,6 +128,8 @@ def test_runs_are_compared(runs, tmp_path, capsys, monkeypatch):
     assert several["library"]["iqm"]["low"] <= several["library"]["iqm"]["value"] <= several["library"]["iqm"]["high"]
     assert (single["seeds"], single["library"]["iqm"]["low"], single["risk"]["high"]) == ([7], None, None)
     assert "one seed only, so no interval: single" in out
+    for text in ("nav ", "single ", "2 seeds", "1 seed "):  # a terminal of 80 columns hides no name
+        assert text in out
 
 
 def test_a_maze_run_meets_mazes_that_have_a_way_and_is_filmed(runs, tmp_path, capsys, monkeypatch):
