@@ -150,8 +150,8 @@ def _seeds(config: PPOConfig) -> jax.Array:
 def _start(learner: Learner, keys: jax.Array) -> TrainState:
     """The state of every seed before the first update.
 
-    One seed after another: the threads of XLA:CPU (jax 0.10) that decompose a batch of matrices, which orthogonal
-    weights need, can wait for each other for good.
+    One seed after another: with several at once XLA:CPU (jax 0.10) at times stopped for good, it seems in the batched
+    decompositions that orthogonal weights need.
     """
     joined: TrainState = _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
     return joined
