@@ -1,5 +1,6 @@
 """The command line, as a newcomer meets it."""
 
+import json
 import subprocess
 import sys
 
@@ -97,6 +98,30 @@ def test_train_keeps_a_run_that_render_plays(capsys, tmp_path):
     assert film.exists()
     status, _, err = run(capsys, "train", "nav", *flags, *SMALL)
     assert status == 2 and "holds a run already" in err
+
+
+def test_train_reads_a_file_and_tells_of_wrong_curricula(capsys, tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'world = "maze"\ncurriculum = "robust_plr"\n[settings]\nheight = 5\nwidth = 5\nmax_steps = 16\n'
+        "[curriculum_settings]\ncapacity = 16\n[ppo]\nnum_envs = 8\nnum_steps = 16\ntotal_steps = 512\n"
+    )
+    folder = tmp_path / "run"
+    flags = ["--config", str(path), "--run", str(folder), "--seeds", "2", "--teach", "min_filled=0.25"]
+    status, out, err = run(capsys, "train", *flags, "--levels", "10")
+    assert status == 0, err
+    assert "seed 1: solves" in out
+    kept = json.loads((folder / "run.json").read_text())
+    settings = kept["curriculum"]["fields"]["config"]["fields"]
+    assert (settings["capacity"], settings["min_filled"], kept["config"]["num_seeds"]) == (16, 0.25, 2)
+    for wrong, said in (
+        (["--curriculum", "slf"], "did you mean 'sfl'"),
+        (["--teach", "capacity=3"], "none is chosen: say --curriculum, one of dr, plr"),
+        (["--curriculum", "dr", "--teach", "nonsense"], "--teach 'nonsense' is not of the form name=value"),
+        (["--config", str(tmp_path / "none.toml")], "expected a TOML file"),
+    ):
+        status, _, err = run(capsys, "train", "nav", *wrong)
+        assert status == 2 and err.startswith("error: ") and said in err
 
 
 def test_bench_prints_a_table(capsys):

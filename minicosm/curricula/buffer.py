@@ -56,7 +56,7 @@ class Prioritisation:
             raise ValueError(f"temperature is {self.temperature!r}; expected a number above 0")
         if not 0 <= self.staleness <= 1:
             raise ValueError(f"staleness is {self.staleness!r}; expected 0 to 1")
-        if self.topk < 1:
+        if not is_whole(self.topk, 1):
             raise ValueError(f"topk is {self.topk!r}; expected a whole number from 1")
 
     def weights(self, buffer: LevelBuffer) -> jax.Array:
@@ -85,6 +85,11 @@ class Prioritisation:
         else:
             weight = (rank <= self.topk).astype(jnp.float32)
         return weight ** (1.0 / self.temperature)
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Whether `value` is a whole number from `least`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def empty(like: Any, capacity: int, num_agents: int) -> LevelBuffer:

@@ -11,7 +11,6 @@ Parker-Holder et al., Evolving Curricula with Regret-Based Environment Design (2
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -20,7 +19,7 @@ import jax.numpy as jnp
 from minicosm.curricula import buffer as buffers
 from minicosm.curricula import scores
 from minicosm.curricula.base import Outcome, Player, Proposal, fresh
-from minicosm.curricula.buffer import LevelBuffer, Prioritisation
+from minicosm.curricula.buffer import LevelBuffer, Prioritisation, is_whole
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment
 
@@ -43,12 +42,12 @@ class PLRConfig:
     def __post_init__(self) -> None:
         scores.require(self.score)
         for name, ok, expected in (
-            ("capacity", self.capacity >= 1, "a whole number from 1"),
+            ("capacity", is_whole(self.capacity, 1), "a whole number from 1"),
             ("replay_probability", 0 <= self.replay_probability <= 1, "0 to 1"),
             ("min_filled", 0 < self.min_filled <= 1, "above 0, at most 1"),
-            ("num_edits", self.num_edits >= 0, "a whole number from 0"),
+            ("num_edits", is_whole(self.num_edits, 0), "a whole number from 0"),
         ):
-            if not ok or math.isnan(getattr(self, name)):
+            if not ok:
                 raise ValueError(f"PLRConfig.{name} is {getattr(self, name)!r}; expected {expected}")
 
 

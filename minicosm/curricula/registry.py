@@ -16,7 +16,7 @@ from minicosm.envs.environment import Environment
 from minicosm.envs.maze import Maze
 from minicosm.envs.physics import Physics
 
-Make = Callable[..., Curriculum]  # (env, num_envs, **settings) -> curriculum; TypeError, ValueError for wrong settings
+Make = Callable[..., Curriculum]  # (env, num_envs, **settings); TypeError or ValueError for wrong settings
 Settings = Mapping[str, Any]
 
 
@@ -63,7 +63,10 @@ def make(name: str, env: Environment[Any, Any], num_envs: int, **settings: Any) 
         if setting not in entry.settings:
             known = ", ".join(entry.settings) or "none"
             raise ValueError(f"{name!r} has no setting {setting!r}{_hint(setting, entry.settings)} (settings: {known})")
-    return entry.make(env, num_envs, **{**entry.defaults(env), **settings})
+    try:
+        return entry.make(env, num_envs, **{**entry.defaults(env), **settings})
+    except TypeError as error:
+        raise ValueError(f"a setting of {name!r} is of the wrong kind: {settings!r} ({error})") from error
 
 
 def _hint(word: str, known: Any) -> str:

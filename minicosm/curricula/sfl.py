@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.curricula.base import Outcome, Player, Proposal, fresh
+from minicosm.curricula.buffer import is_whole
 from minicosm.curricula.scores import learnability
 from minicosm.envs import struct
 from minicosm.envs.environment import Environment
@@ -32,9 +33,8 @@ class SFLConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_batches", "batch_size", "num_steps", "num_kept", "refresh"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"SFLConfig.{name} is {value!r}; expected a whole number from 1")
+            if not is_whole(getattr(self, name), 1):
+                raise ValueError(f"SFLConfig.{name} is {getattr(self, name)!r}; expected a whole number from 1")
         if not 0 <= self.share <= 1:
             raise ValueError(f"SFLConfig.share is {self.share!r}; expected 0 to 1")
         if self.num_kept > self.num_batches * self.batch_size:

@@ -47,10 +47,15 @@ class SettingsFile:
         """`config` with the file's settings over it. Raises ValueError for one that is unknown or cannot work."""
         ppo = dict(self.ppo)
         network = ppo.pop("network", {})
+        if not isinstance(network, dict):
+            raise ValueError(f"network in [ppo] is {network!r}; expected a table, [ppo.network]")
         _require_known(network, NetworkConfig, "[ppo.network]")
         _require_known(ppo, PPOConfig, "[ppo]")
         network = {name: tuple(v) if isinstance(v, list) else v for name, v in network.items()}
-        return dataclasses.replace(config, network=dataclasses.replace(config.network, **network), **ppo)
+        try:
+            return dataclasses.replace(config, network=dataclasses.replace(config.network, **network), **ppo)
+        except TypeError as error:
+            raise ValueError(f"a setting in [ppo] = {dict(self.ppo)!r} is of the wrong kind ({error})") from error
 
 
 def read(path: str | os.PathLike[str]) -> SettingsFile:
@@ -70,8 +75,8 @@ def read(path: str | os.PathLike[str]) -> SettingsFile:
     return SettingsFile(**found)
 
 
-def _require_known(found: Any, config: type, where: str) -> None:
+def _require_known(found: Mapping[str, Any], config: type, where: str) -> None:
     known = [field.name for field in dataclasses.fields(config)]
-    for name in found if isinstance(found, dict) else [found]:
+    for name in found:
         if name not in known:
             raise ValueError(f"{where} has no setting {name!r} (settings: {', '.join(known)})")

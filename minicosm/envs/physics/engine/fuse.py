@@ -18,7 +18,7 @@ _LONGEST = 64  # axis that is unrolled
 
 
 def fence(probe: jax.Array) -> Fence:
-    """A function that returns its argument unchanged, computed once however often it is used.
+    """A function that returns its argument, of one axis or more, unchanged: computed once however often it is used.
 
     It divides by one: divisions count as expensive, and are never computed twice. So that the compiler does not see
     the one, it is told from `probe`, any float of the program's input; and one for each value, since a division by one
