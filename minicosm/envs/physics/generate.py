@@ -18,16 +18,14 @@ import numpy as np
 from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose
 from minicosm.envs.physics.clearance import NEAR, outlines, separations
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
-from minicosm.envs.physics.draws import uniform
-from minicosm.envs.physics.engine.fuse import fence, greatest, least
+from minicosm.envs.physics.engine.fuse import greatest, least
 from minicosm.envs.physics.engine.mass import disc_mass, polygon_mass
 from minicosm.envs.physics.engine.size import Size
 from minicosm.envs.physics.level import AUTOMATIC, BLUE, GREEN, RED, SCENERY, Level
+from minicosm.envs.physics.trees import MOST, Draws, Trees, controls_of, trees_of
 
 GRAVITY = 9.81  # m/s^2
 _MARGIN = 0.04  # m, between a tree and the border of its box
-_MOST = 40  # shapes in one level: more would have to be tiny
-_PER_SHAPE, _PER_THRUSTER, _PER_LEVEL = 40, 8, 12  # numbers drawn, at least as many as are used
 
 
 def generate(key: jax.Array, config: PhysicsConfig) -> Level:
@@ -40,29 +38,15 @@ def generate(key: jax.Array, config: PhysicsConfig) -> Level:
     Raises ValueError where the size has no room for two shapes beside the walls, or nothing could be driven.
     """
     check_size(config)
-    size, controls = config.slots, _controls(config)
-    draws = _Draws(key, size)
-    tree = _trees(draws, size, controls)
+    size, controls = config.slots, controls_of(config)
+    draws = Draws(key, size)
+    tree = trees_of(draws, size, controls)
     bodies = _bodies(draws, tree, size)
     posed = _pose(draws, tree, bodies, size)
     placed = _place(draws, tree, posed, bodies)
     roles = _roles(draws, tree)
     gravity = _gravity(draws)
     return _level(draws, tree, bodies, placed, roles, gravity, config)
-
-
-class _Controls(NamedTuple):
-    motor: bool  # whether a motor can be driven
-    thruster: bool
-
-
-def _controls(config: PhysicsConfig) -> _Controls:
-    size = config.slots
-    shapes, _ = num_loose(size)
-    return _Controls(
-        motor=size.num_joints > 0 and config.num_motor_bindings > 0 and shapes > 2,
-        thruster=size.num_thrusters > 0 and config.num_thruster_bindings > 0,
-    )
 
 
 def check_size(config: PhysicsConfig) -> None:
@@ -74,114 +58,12 @@ def check_size(config: PhysicsConfig) -> None:
             f"random levels need two shapes beside the walls, but {size} has {shapes}:"
             " raise num_polygons or num_circles"
         )
-    if not any(_controls(config)):
+    if not any(controls_of(config)):
         raise ValueError(
             f"random levels need something to drive, but {size} with num_motor_bindings {config.num_motor_bindings} and"
             f" num_thruster_bindings {config.num_thruster_bindings} has no thruster, nor a third shape on a joint:"
             " raise num_thrusters and num_thruster_bindings, or num_joints and num_motor_bindings"
         )
-
-
-class _Draws:
-    """Numbers in [0, 1), drawn once and handed out row by row while the program is traced."""
-
-    def __init__(self, key: jax.Array, size: Size) -> None:
-        shapes, _ = num_loose(size)
-        counts = {"shape": (_PER_SHAPE, shapes), "thruster": (_PER_THRUSTER, size.num_thrusters)}
-        total = sum(math.prod(c) for c in counts.values()) + _PER_LEVEL + shapes * size.max_vertices
-        flat = uniform(key, total)
-        probe = jax.random.key_data(key).reshape(-1)[0].astype(jnp.float32)
-        self.once = fence(probe)  # keeps the compiler from working out a value anew wherever it is used
-        flat = self.once(flat)
-        self._rows = {}
-        for name, count in counts.items():
-            self._rows[name] = iter(flat[: math.prod(count)].reshape(count))
-            flat = flat[math.prod(count) :]
-        self._rows["level"] = iter(flat[:_PER_LEVEL])
-        self.jitter = flat[_PER_LEVEL:].reshape(shapes, size.max_vertices)  # f32[N, V]
-
-    def once_whole(self, values: jax.Array) -> jax.Array:
-        """`once` for i32[...] below 2^24."""
-        return self.once(values.astype(jnp.float32)).astype(jnp.int32)
-
-    def shape(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
-        """f32[N]."""
-        return _between(low, high, next(self._rows["shape"]))
-
-    def thruster(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
-        """f32[T]."""
-        return _between(low, high, next(self._rows["thruster"]))
-
-    def level(self, low: float = 0.0, high: float = 1.0) -> jax.Array:
-        """f32[]."""
-        return _between(low, high, next(self._rows["level"]))
-
-
-def _between(low: float, high: float, fraction: jax.Array) -> jax.Array:
-    return low + (high - low) * fraction
-
-
-class _Trees(NamedTuple):
-    rank: jax.Array  # i32[N], each number once; those from the number of shapes on are not present
-    present: jax.Array  # bool[N]
-    child: jax.Array  # bool[N]  held by a joint to its parent
-    parent: jax.Array  # i32[N]  its own number where there is none
-    joint: jax.Array  # i32[N]  which joint holds a child
-    ancestors: tuple[jax.Array, ...]  # i32[N] each: parent, grandparent, their grandparent's grandparent, ...
-    together: jax.Array  # bool[N, N]  of one tree
-    to_root: jax.Array  # i32[N]
-    has_motor: jax.Array  # bool[]  rank 2 hangs on rank 0 and is driven
-    has_thruster: jax.Array  # bool[]  something of the tree of rank 0 is driven by a thruster
-    static: jax.Array  # bool[N]
-
-
-def _trees(draws: _Draws, size: Size, controls: _Controls) -> _Trees:
-    num_shapes, _ = num_loose(size)
-    number = np.arange(num_shapes)
-    order = draws.shape()
-    before = (order[:, None] > order) | ((order[:, None] == order) & (number[:, None] > number))
-    rank = draws.once_whole(jnp.sum(before, axis=1))
-
-    forced = draws.level()  # a third each: motor, thruster, both
-    has_motor = (forced > 1 / 3) & controls.motor if controls.thruster else jnp.array(True)
-    has_thruster = (forced < 2 / 3) & controls.thruster if controls.motor else jnp.array(True)
-    fewest = jnp.where(has_motor, 3, 2)
-    most = min(num_shapes, _MOST)
-    count = jnp.maximum(fewest, most - (0.7 * most * draws.level() ** 2).astype(jnp.int32))
-    present = rank < count
-
-    wants = (rank > 2) & (draws.shape() < draws.level(0.3, 0.9))
-    wants = present & (wants | ((rank == 2) & has_motor))
-    joint = draws.once_whole(jnp.sum(wants & (rank < rank[:, None]), axis=1))
-    child = wants & (joint < size.num_joints)
-
-    habit, place = draws.shape(), draws.shape()
-    any_lower = jnp.floor(place * rank).astype(jnp.int32)
-    parent_rank = jnp.where(habit < 0.25, 0, jnp.where(habit < 0.6, rank - 1, any_lower))
-    parent_rank = jnp.where(rank == 2, 0, parent_rank)
-    parent_rank = jnp.where(child, parent_rank, rank)
-    parent = draws.once_whole(jnp.sum(jnp.where(parent_rank[:, None] == rank, number, 0), axis=1))
-    ancestors, to_root = [], parent
-    for _ in range(max(1, math.ceil(math.log2(1 + min(size.num_joints, most))))):
-        ancestors.append(to_root)
-        to_root = draws.once_whole(to_root[to_root])
-    together = (to_root[:, None] == to_root) & present[:, None] & present
-
-    fixed = draws.shape()
-    static = jnp.where(rank == 0, has_motor & (fixed < 0.25), jnp.where(rank == 1, fixed < 0.65, fixed < 0.45))
-    return _Trees(
-        rank=rank,
-        present=present,
-        child=child,
-        parent=parent,
-        joint=joint,
-        ancestors=tuple(ancestors),
-        together=together,
-        to_root=to_root,
-        has_motor=has_motor,
-        has_thruster=has_thruster,
-        static=static & ~child,
-    )
 
 
 class _Bodies(NamedTuple):
@@ -194,9 +76,9 @@ class _Bodies(NamedTuple):
     outward: jax.Array  # f32[N]  rad, world, where a child is from its parent
 
 
-def _bodies(draws: _Draws, tree: _Trees, size: Size) -> _Bodies:
+def _bodies(draws: Draws, tree: Trees, size: Size) -> _Bodies:
     num_shapes, num_polygons = num_loose(size)
-    scale = float(np.clip(math.sqrt(14 / min(num_shapes, _MOST)), 0.5, 1.5))
+    scale = float(np.clip(math.sqrt(14 / min(num_shapes, MOST)), 0.5, 1.5))
     kind, is_long, is_tidy = draws.shape(), draws.shape(), draws.shape() < 0.5
     is_platform = tree.static & (tree.rank > 0) & (is_long < 0.7)
     is_bar = ~is_platform & (is_long < jnp.where(tree.child, 0.55, 0.25))
@@ -253,7 +135,7 @@ class _Posed(NamedTuple):
     high: jax.Array  # f32[N, 2]
 
 
-def _pose(draws: _Draws, tree: _Trees, bodies: _Bodies, size: Size) -> _Posed:
+def _pose(draws: Draws, tree: Trees, bodies: _Bodies, size: Size) -> _Posed:
     num_shapes, num_polygons = num_loose(size)
     is_disc = np.arange(num_shapes) >= num_polygons
     centre_pin, depth = draws.shape(), draws.shape()
@@ -308,7 +190,7 @@ class _Placed(NamedTuple):
     extent: jax.Array  # f32[N]  m, of the shape's tree
 
 
-def _place(draws: _Draws, tree: _Trees, posed: _Posed, bodies: _Bodies) -> _Placed:
+def _place(draws: Draws, tree: Trees, posed: _Posed, bodies: _Bodies) -> _Placed:
     """Columns of boxes, one for each tree, as wide and high as the trees ask for; each tree somewhere in its box."""
     rank, is_root = tree.rank, tree.present & ~tree.child
     count = jnp.sum(is_root)
@@ -361,7 +243,7 @@ class _Roles(NamedTuple):
     wall_role: jax.Array  # i32[4]
 
 
-def _roles(draws: _Draws, tree: _Trees) -> _Roles:
+def _roles(draws: Draws, tree: Trees) -> _Roles:
     rank = tree.rank
     base_static = jnp.any(tree.static & (rank == 0))
     green_rank = jnp.where(tree.has_motor & (base_static | (draws.level() < 0.4)), 2, 0)
@@ -379,7 +261,7 @@ def _roles(draws: _Draws, tree: _Trees) -> _Roles:
     return _Roles(role, jnp.where(red_floor & is_floor, RED, SCENERY))
 
 
-def _gravity(draws: _Draws) -> jax.Array:
+def _gravity(draws: Draws) -> jax.Array:
     """f32[2]: mostly the earth's, at times less or none."""
     kind = draws.level()
     down = jnp.where(kind < 0.8, GRAVITY, jnp.where(kind < 0.9, 0.0, GRAVITY * (kind - 0.9) / 0.1))
@@ -387,8 +269,8 @@ def _gravity(draws: _Draws) -> jax.Array:
 
 
 def _level(  # noqa: PLR0913, PLR0917  (the parts of a level)
-    draws: _Draws,
-    tree: _Trees,
+    draws: Draws,
+    tree: Trees,
     bodies: _Bodies,
     placed: _Placed,
     roles: _Roles,
@@ -424,7 +306,7 @@ def _level(  # noqa: PLR0913, PLR0917  (the parts of a level)
     return assemble(size, shapes, holds, jets, gravity, apart)
 
 
-def _holds(draws: _Draws, tree: _Trees, placed: _Placed, load: jax.Array, config: PhysicsConfig) -> Holds:
+def _holds(draws: Draws, tree: Trees, placed: _Placed, load: jax.Array, config: PhysicsConfig) -> Holds:
     num_joints, first = config.slots.num_joints, first_free(config.slots)
     kind, speed, torque = draws.shape(), draws.shape(), draws.shape()
     is_driven = (tree.rank == 2) & tree.has_motor
@@ -458,7 +340,7 @@ def _holds(draws: _Draws, tree: _Trees, placed: _Placed, load: jax.Array, config
 
 
 def _jets(  # noqa: PLR0913, PLR0917  (the parts of a level)
-    draws: _Draws, tree: _Trees, bodies: _Bodies, placed: _Placed, load: jax.Array, config: PhysicsConfig
+    draws: Draws, tree: Trees, bodies: _Bodies, placed: _Placed, load: jax.Array, config: PhysicsConfig
 ) -> Jets:
     size = config.slots
     num_shapes, num_polygons = num_loose(size)
