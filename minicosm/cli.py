@@ -13,6 +13,7 @@ _COMMANDS = {
     "demo": "train a robot to navigate, compare speeds, write a GIF and a learning curve",
     "train": "train a policy in a world, on the device",
     "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
+    "study": "an experiment of the field: whether curricula's scores track what can be learned",
     "render": "record a rollout as GIF or MP4",
     "bench": "measure environment steps per second, natively and through each interface",
     "solve": "look for actions that win a physics level, and keep them as a replay",

@@ -22,8 +22,9 @@ from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
 from minicosm.envs.spaces import Box, Dict, Space
 from minicosm.studies import demo as demonstration
-from minicosm.studies import evaluation, evaluation_report, extremes, film, throughput
+from minicosm.studies import evaluation, evaluation_report, extremes, film, regret_report, throughput
 from minicosm.studies.evaluation import EvaluationConfig
+from minicosm.studies.regret_study import RegretStudy, RegretStudyConfig
 from minicosm.studies.tables import measure_with_progress, show_speeds
 from minicosm.training import (
     PPOConfig,
@@ -42,6 +43,7 @@ from minicosm.training import train as train_agent
 Settings = tuple[str, ...]
 _TAUGHT = ", ".join(curricula.names())
 _EVALUATION = EvaluationConfig()
+_REGRET_STUDY = RegretStudyConfig()
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
@@ -56,6 +58,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
         "render": render,
         "bench": bench,
         "solve": solve,
+        "study": study,
         "import": import_levels,
     }[name]
     tyro.cli(command, prog=f"minicosm {name}", args=arguments)
@@ -168,6 +171,48 @@ def evaluate_runs(
         print(f"written: {path}")
     for path, frames in extremes.films(measured, out) if videos else ():
         film.save_animation(track(frames, "drawing", console=console, transient=True), path)
+        print(f"written: {path}")
+
+
+def study(  # noqa: PLR0913 - these are the command's flags
+    experiment: tyro.conf.Positional[Literal["regret"]],
+    *,
+    world: str = "maze",
+    out: Path | None = None,
+    resume: bool = False,
+    steps: int | None = None,
+    seeds: int = 1,
+    curriculum: str | None = None,
+    set: Settings = (),
+    config: tyro.conf.OmitArgPrefixes[RegretStudyConfig] = _REGRET_STUDY,
+) -> None:
+    """Run an experiment, and write its figures, its numbers and a short report.
+
+    regret: during a training run, score fresh levels as curricula do, and correlate each score with what is true.
+
+    Args:
+        experiment: which one.
+        world: name of the world, see `minicosm list`.
+        out: folder for the run and the results; by default studies/regret_WORLD.
+        resume: go on with the study in that folder.
+        steps: env-steps to train for; by default as tuned for the world.
+        seeds: policies trained side by side.
+        curriculum: chooses the levels to train on, see `minicosm train --help`; else each episode's is fresh.
+        set: settings of the world, e.g. --set height=9 width=9.
+        config: what is played.
+    """
+    env = minicosm.make("physics-s" if world == "physics" else world, **world_settings(set))
+    asked = {"num_seeds": seeds} | ({} if steps is None else {"total_steps": steps})
+    ppo = default_config(env, **asked)
+    often = max(1, ppo.num_updates // (4 * config.points))  # a point of the study is the end of a chunk
+    ppo = dataclasses.replace(ppo, updates_per_chunk=min(ppo.updates_per_chunk, often))
+    teacher = None if curriculum is None else curricula.make(curriculum, env, ppo.num_envs)
+    asked_of = RegretStudy(env, ppo, config, out or Path("studies") / f"{experiment}_{world}", teacher)
+    console = Console(stderr=True)
+    with ProgressBar(ppo, console) as bar:
+        stages = asked_of.run(bar, lambda doing: console.print(escape(doing)), resume)
+    regret_report.show(stages, Console())
+    for path in regret_report.write(asked_of, stages, world):
         print(f"written: {path}")
 
 

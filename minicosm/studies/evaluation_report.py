@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import functools
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from rich.table import Table
 
 from minicosm.studies import statistics
 from minicosm.studies.evaluation import Measured, Played
+from minicosm.studies.files import write_whole
 from minicosm.studies.held_out import what_is_fresh
 from minicosm.studies.statistics import Estimate
 from minicosm.training.describe import to_json
@@ -121,7 +120,7 @@ def write(measured: Measured, summaries: tuple[Summary, ...], folder: Path) -> l
     }
     writers["successes.npz"] = functools.partial(_write_successes, measured)
     writers["evaluation.png"] = functools.partial(_draw, summaries)
-    return [_write_whole(folder / name, writer) for name, writer in writers.items()]
+    return [write_whole(folder / name, writer) for name, writer in writers.items()]
 
 
 def to_data(measured: Measured, summaries: tuple[Summary, ...]) -> dict[str, Any]:
@@ -289,18 +288,3 @@ def _draw_curves(axes: Any, summaries: tuple[Summary, ...]) -> None:
     axes.set_xscale("log")
     axes.set(title="fresh levels: risk curve", xlabel="worst levels, % of all", ylabel="solve rate")
     axes.legend(frameon=False, loc="upper left")
-
-
-def _write_whole(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Let `write` fill a file beside `path` that then takes its name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"cannot write {str(path)!r} ({reason}); free some space or choose another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-    return path

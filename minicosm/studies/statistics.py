@@ -1,11 +1,12 @@
 """What several seeds' successes say together: interquartile means, confidence intervals, risk curves.
 
-Axis letters: S seeds, L levels, E episodes, K points of a curve, R resamples.
+Axis letters: S seeds, L levels, E episodes, K points of a curve, R resamples, V variables.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ Statistic = Callable[[Array], Array]  # of f64[R, S, ...], led by resamples: one
 
 LEVEL = 0.95  # of the confidence intervals
 _RESAMPLES = 5000
+_RANKINGS = 500  # resamples, where each must be ranked anew
 _TRIMMED = 0.25  # share of the values that an interquartile mean leaves out at either end
 
 
@@ -35,11 +37,7 @@ def iqm(scores: Any, axis: int | None = None) -> Array:
     that failed than the mean is, and less by chance than the median (R. Agarwal et al., "Deep Reinforcement Learning at
     the Edge of the Statistical Precipice", NeurIPS 2021). Raises ImportError without the extra.
     """
-    try:
-        from scipy.stats import trim_mean
-    except ImportError as error:
-        raise ImportError('statistics need scipy, which is not installed: run pip install "minicosm[train]"') from error
-    return np.asarray(trim_mean(np.asarray(scores, float), _TRIMMED, axis=axis))
+    return np.asarray(_scipy_stats().trim_mean(np.asarray(scores, float), _TRIMMED, axis=axis))
 
 
 def seeds_iqm(samples: Array) -> Array:
@@ -78,6 +76,32 @@ def estimate(scores: Any, statistic: Statistic) -> Estimate:
     return Estimate(value, low, high)
 
 
+def rank_correlations(values: Any) -> Estimate:
+    """f64[V, V]: Spearman's rank correlation over levels of each two of V variables, mean over seeds.
+
+    `values` is f64[V, S, L]. The percentile bootstrap interval of `LEVEL` is over levels, the same ones drawn for all
+    variables and seeds: it tells of other levels, not of other seeds. NaN for a variable that in some seed is the same
+    on all levels.
+    """
+    values = np.asarray(values, float)
+    num_levels = values.shape[2]
+    draws = np.random.default_rng(0).integers(num_levels, size=(_RANKINGS, num_levels))
+    found = np.stack([_spearman(values[..., chosen]) for chosen in draws])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no resample tells the correlation of what never varies
+        low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return Estimate(_spearman(values), low, high)
+
+
+def _spearman(values: Array) -> Array:
+    """f64[V, V] of f64[V, S, L]."""
+    ranks = np.asarray(_scipy_stats().rankdata(values, axis=-1), float)
+    centred = ranks - ranks.mean(axis=-1, keepdims=True)
+    size = np.sqrt((centred**2).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.mean(np.einsum("vsl,wsl->vws", centred, centred) / (size[:, None] * size[None]), axis=-1))
+
+
 def risk_percents(num_levels: int, num_points: int = 31) -> Array:
     """f64[K]: percentages from 0.1 to 100, evenly spaced in the logarithm, from one level on."""
     percents = np.logspace(-1.0, 2.0, num_points)
@@ -108,3 +132,11 @@ def risk_curve(ranking: Any, scoring: Any, percents: Any) -> Array:
     means = np.cumsum(scores, axis=1) / np.arange(1, num_levels + 1)
     counts = np.ceil(percents / 100 * num_levels - 1e-9).astype(int)
     return np.asarray(means[:, np.maximum(counts, 1) - 1])
+
+
+def _scipy_stats() -> Any:
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise ImportError('statistics need scipy, which is not installed: run pip install "minicosm[train]"') from error
+    return stats

@@ -3,7 +3,7 @@
 The nets and the optimiser, from the extra `train`, are imported when training begins: films need neither.
 """
 
-from minicosm.training.checkpoint import load_config, load_env, load_params
+from minicosm.training.checkpoint import load_config, load_env, load_params, updates_done
 from minicosm.training.config import NetworkConfig, PPOConfig, default_config
 from minicosm.training.curves import CurvePoint, plot_curves, read_points
 from minicosm.training.evaluate import Evaluation, as_policy, evaluate, sample_levels, untrained_policy
@@ -31,4 +31,5 @@ __all__ = [
     "sample_levels",
     "train",
     "untrained_policy",
+    "updates_done",
 ]

@@ -111,6 +111,12 @@ def load_params(run_dir: str | os.PathLike[str]) -> Any:
     return _restore(newest / "params", None)
 
 
+def updates_done(run_dir: str | os.PathLike[str]) -> int:
+    """Updates behind the newest checkpoint in `run_dir`; 0 where there is none."""
+    found = _checkpoints(Path(run_dir))
+    return int(found[-1].name) if found else 0
+
+
 def save_state(run_dir: Path, state: Any, update: int) -> None:
     """Write a checkpoint of `state`, a `TrainState`, as a whole or not at all; older ones but one are removed.
 
