@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.training.config import NetworkConfig
+from minicosm.training.networks.dense import Dense
 from minicosm.training.networks.memory import CELLS
 
 try:
@@ -52,8 +53,8 @@ class ActorCritic(nn.Module):
         else:
             actor = self._layers(own, config.hidden, "actor")
             critic = self._layers(seen, config.hidden, "critic")
-        parameters = nn.Dense(self.num_parameters, kernel_init=_orthogonal(0.01), name="policy")(actor)
-        values = nn.Dense(1, kernel_init=_orthogonal(1.0), name="value")(critic)
+        parameters = Dense(self.num_parameters, kernel_init=_orthogonal(0.01), name="policy")(actor)
+        values = Dense(1, kernel_init=_orthogonal(1.0), name="value")(critic)
         return parameters, log_std, values[..., 0], memory
 
     def _remember(
@@ -85,5 +86,5 @@ class ActorCritic(nn.Module):
     def _layers(self, x: jax.Array, widths: tuple[int, ...], name: str) -> jax.Array:
         activate = {"tanh": jnp.tanh, "relu": nn.relu}[self.config.activation]
         for i, width in enumerate(widths):
-            x = activate(nn.Dense(width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(x))
+            x = activate(Dense(width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(x))
         return x

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.spaces import Box, Dict, Space
+from minicosm.training.networks.dense import Dense
 from minicosm.training.networks.layout import Part, parts_of
 
 try:
@@ -98,7 +99,7 @@ class SetEncoder(nn.Module):
 
     def _encoded(self, rows: jax.Array, name: str) -> jax.Array:
         for i in range(2):
-            rows = self.activate(nn.Dense(self.width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(rows))
+            rows = self.activate(Dense(self.width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(rows))
         return rows
 
 
@@ -155,7 +156,7 @@ class EntityTransformer(nn.Module):
         return self._dense(told.reshape(tokens.shape), self.width, f"{name}_out")
 
     def _dense(self, x: jax.Array, width: int, name: str) -> jax.Array:
-        dense: jax.Array = nn.Dense(width, kernel_init=_orthogonal(1.0), name=name)(x)
+        dense: jax.Array = Dense(width, kernel_init=_orthogonal(1.0), name=name)(x)
         return dense
 
     def _normal(self, x: jax.Array, name: str) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.training.config import NetworkConfig
+from minicosm.training.networks.dense import Dense
 
 try:
     import flax.linen as nn
@@ -29,7 +30,7 @@ class GRU(nn.Module):
 
         `x` f32[T, N, F]; `reset` bool[T, N], the tick is an episode's first; `memory` f32[N, width].
         """
-        inputs = nn.Dense(3 * self.width, kernel_init=_orthogonal(1.0), name="inputs")(x)
+        inputs = Dense(3 * self.width, kernel_init=_orthogonal(1.0), name="inputs")(x)
         weights = self.param("weights", _orthogonal(1.0), (self.width, 3 * self.width))
         bias = self.param("bias", nn.initializers.zeros, (self.width,))
 
@@ -61,7 +62,7 @@ class LSTM(nn.Module):
 
         `x` f32[T, N, F]; `reset` bool[T, N], the tick is an episode's first; `memory` f32[N, 2 width].
         """
-        inputs = nn.Dense(4 * self.width, kernel_init=_orthogonal(1.0), name="inputs")(x)
+        inputs = Dense(4 * self.width, kernel_init=_orthogonal(1.0), name="inputs")(x)
         weights = self.param("weights", _orthogonal(1.0), (self.width, 4 * self.width))
 
         def tick(memory: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

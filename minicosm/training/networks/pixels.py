@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.spaces import Box, Space
+from minicosm.training.networks.dense import Dense
 from minicosm.training.networks.layout import Part, parts_of
 
 try:
@@ -59,7 +60,7 @@ class PictureEncoder(nn.Module):
         x = planes(self.layout.picture, features)
         for i, width in enumerate(self.channels):
             size, stride = _squares(min(x.shape[-3:-1]))
-            dense = nn.Dense(width, kernel_init=nn.initializers.orthogonal(2**0.5), name=f"convolution_{i}")
+            dense = Dense(width, kernel_init=nn.initializers.orthogonal(2**0.5), name=f"convolution_{i}")
             x = self.activate(dense(patches(x, size, stride)))
         flat = x.reshape(*x.shape[:-3], -1)
         return jnp.concatenate([flat, *(part.numbers(features) for part in self.layout.others)], axis=-1)
