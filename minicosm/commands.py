@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import itertools
 import sys
@@ -27,8 +28,10 @@ from minicosm.studies.evaluation import EvaluationConfig
 from minicosm.studies.regret_study import RegretStudy, RegretStudyConfig
 from minicosm.studies.tables import measure_with_progress, show_speeds
 from minicosm.training import (
+    CurvePoint,
     PPOConfig,
     ProgressBar,
+    TensorBoardLog,
     TrainResult,
     as_policy,
     default_config,
@@ -323,6 +326,7 @@ class _Train:
     teach: Settings = ()  # settings of the curriculum, e.g. --teach num_kept=200 refresh=10
     run: Path | None = None  # folder for the learning curve, its plot and the checkpoints
     resume: bool = False  # go on with the run in that folder
+    tensorboard: bool = False  # write the learning curve for TensorBoard too, in its folder tensorboard
     set: Settings = ()  # settings of the world, e.g. --set num_robots=4 level_kind=rooms
     config: Path | None = None  # TOML file of settings; flags go before it
     seeds: int | None = None  # independent runs side by side; the same as --num-seeds
@@ -349,12 +353,26 @@ def train(arguments: list[str]) -> None:
     elif asked.teach or file.curriculum_settings:
         raise ValueError(f"there are settings of a curriculum, but none is chosen: say --curriculum, one of {_TAUGHT}")
     console = Console(stderr=True)
-    with ProgressBar(config, console) as bar:
-        result = train_agent(env, config, asked.run, callback=bar, resume=asked.resume, curriculum=curriculum)
+    with contextlib.ExitStack() as shown:
+        callbacks: list[Any] = [shown.enter_context(ProgressBar(config, console))]
+        if asked.tensorboard:
+            callbacks.append(shown.enter_context(TensorBoardLog(_folder_of(asked) / "tensorboard")))
+
+        def tell(point: CurvePoint) -> None:
+            for callback in callbacks:
+                callback(point)
+
+        result = train_agent(env, config, asked.run, callback=tell, resume=asked.resume, curriculum=curriculum)
     if asked.run is not None:
         print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
     if asked.levels > 0:
         _try_out(env, result, asked.levels)
+
+
+def _folder_of(asked: _Train) -> Path:
+    if asked.run is None:
+        raise ValueError("--tensorboard writes into the run's folder: name one with --run")
+    return asked.run
 
 
 def _words_after(flag: str, arguments: list[str]) -> list[str]:

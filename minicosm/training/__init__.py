@@ -9,6 +9,7 @@ from minicosm.training.curves import CurvePoint, plot_curves, read_points
 from minicosm.training.evaluate import Evaluation, as_policy, evaluate, sample_levels, untrained_policy
 from minicosm.training.progress import ProgressBar
 from minicosm.training.record import Policy, random_policy
+from minicosm.training.tensorboard import TensorBoardLog
 from minicosm.training.train import TrainResult, train
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PPOConfig",
     "Policy",
     "ProgressBar",
+    "TensorBoardLog",
     "TrainResult",
     "as_policy",
     "default_config",
