@@ -15,18 +15,8 @@ from minicosm.training import load_params, updates_done
 
 WORLD = ["maze", "--set", "height=5", "width=5", "num_walls=4", "max_steps=16"]
 TAUGHT = ["--curriculum", "plr", "--teach", "capacity=16"]
-SIZES = [
-    "--num-envs",
-    "8",
-    "--num-steps",
-    "16",
-    "--epochs",
-    "1",
-    "--minibatches",
-    "2",
-    "--total-steps",
-    str(8 * 16 * 40),
-]
+SIZES = ["--num-envs", "8", "--num-steps", "16", "--total-steps", str(8 * 16 * 40)]
+BRIEF = ["--epochs", "1", "--minibatches", "2"]
 NET = ["--hidden", "8", "--memory", "8"]
 OFTEN = ["--updates-per-chunk", "1", "--chunks-per-checkpoint", "1", "--levels", "0"]
 TRAIN = ["train", *WORLD, *TAUGHT, *SIZES, *BRIEF, *NET, *OFTEN]
