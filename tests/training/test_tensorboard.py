@@ -10,7 +10,7 @@ from minicosm.training import CurvePoint, TensorBoardLog
 
 
 def scalars(folder):
-    """(name, step, value) of each scalar in the event files of `folder`: records of length, checksum, event and another."""
+    """(name, step, value) of each scalar in the event files of `folder`: length, checksum, event, checksum, …"""
     found = []
     for path in sorted(folder.glob("events.*")):
         data = path.read_bytes()
