@@ -85,8 +85,13 @@ class AutoReset:
         bool[B], whether `observation` is the first of a new episode, and with "same_step"
         `final_observation`.
         """
-        step_key = jax.vmap(_key_for, in_axes=(0, None, 0))(state.world_key, _STEP, state.steps)
-        env_state, timestep = jax.vmap(self.env.step)(step_key, state.env_state, action)
+        return self.step_with(
+            jax.vmap(_key_for, in_axes=(0, None, 0))(state.world_key, _STEP, state.steps), state, action
+        )
+
+    def step_with(self, key: jax.Array, state: AutoResetState, action: jax.Array) -> tuple[AutoResetState, TimeStep]:
+        """As `step`, with the randomness of the tick from `key` key[B]; levels are the worlds' own as before."""
+        env_state, timestep = jax.vmap(self.env.step)(key, state.env_state, action)
         # a world that has ended takes no step, so its stream of randomness is the same in every mode
         state = dataclasses.replace(state, steps=state.steps + ~state.ended)
         info = {**timestep.info, "level_index": state.episode}

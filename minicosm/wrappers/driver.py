@@ -15,48 +15,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.envs import struct
-from minicosm.envs.environment import Environment, TimeStep
 from minicosm.wrappers.auto_reset import AutoReset, AutoResetState
 from minicosm.wrappers.edges import Output, keys_from_seeds, require_output
-from minicosm.wrappers.packing import Packed, pack
+from minicosm.wrappers.layout import Agents, Form, Layout, Signals
+from minicosm.wrappers.packing import Packed
 
 _CACHED_PROGRAMS = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """How the adapter's interface wants arrays that the core leads with B, A."""
-
-    by_agent: bool  # a dict with an entry per agent; else the axis A, of length 1, is dropped
-    batched: bool  # keep the axis B, and give `info` Gymnasium's masks; else B, of length 1, is dropped
-    on_host: bool  # arrays are packed for one transfer to the host
-
-
-@struct.dataclass
-class Signals:
-    """All that a step hands out, save the observations, in the form's layout."""
-
-    reward: Any  # f32
-    terminated: Any  # bool
-    truncated: Any  # bool
-    done: Any  # bool[B]  a world's episode ended in this step
-    info: Any
-    final_info: Any  # of the episodes that ended in this step ("same_step"); else None
 
 
 class Driver:
     """`worlds` as an adapter plays them: seeds in, arrays of the kind `output` out.
 
-    `reset` and `step` hand out trees in the layout of `by_agent` and `batched` (see `Form`): NumPy arrays are writable
+    `reset` and `step` hand out trees in the layout of `agents` and `batched` (see `Form`): NumPy arrays are writable
     and new at each call; torch tensors on the CPU too. JAX arrays, and torch tensors on an accelerator, are handed out
     without waiting for the device; hence `step` cannot know whether a world has ended, and always hands out the final
     observations.
     """
 
-    def __init__(self, worlds: AutoReset, output: Output, *, by_agent: bool, batched: bool) -> None:
+    def __init__(self, worlds: AutoReset, output: Output, *, agents: Agents, batched: bool) -> None:
         on_host = require_output(output) == "numpy" or (output == "torch" and jax.default_backend() == "cpu")
-        self._programs = _programs(worlds, Form(by_agent, batched, on_host))
+        self._programs = _programs(worlds, Form(agents, batched, on_host))
         self._worlds = worlds
         self._state: AutoResetState | None = None
         self._observation: Any = None  # of the last call, on the device
@@ -96,7 +74,7 @@ class Driver:
     def step(self, action: Any) -> tuple[Any, Signals, Any]:
         """Advance every world: (observations, signals, final observations or None).
 
-        `action` leads as the form's layout does; with `by_agent` it is a dict of arrays, or one array of [B, A, ...].
+        `action` leads as the form's layout does; with "dict" it is a dict of arrays, or one array of [B, A, ...].
         """
         self._state, (observation, signals, final) = self._programs.step(self._state, action)
         self._observation = observation
@@ -150,11 +128,11 @@ class _Programs:
 @functools.lru_cache(maxsize=_CACHED_PROGRAMS)
 def _programs(worlds: AutoReset, form: Form) -> _Programs:
     """Cached, so that a second adapter of the same kind compiles nothing."""
-    layout = _Layout(worlds, form)
+    layout = Layout(worlds, form)
     env = worlds.env
 
     def first(state: AutoResetState, observation: Any, changed: jax.Array) -> Any:
-        info = layout.info({}, {"level_index": state.episode, "reset": changed}, jnp.ones_like(changed))
+        info = layout.first_info(state.episode, changed)
         return _stored(state), (layout.observation(observation), layout.signals(info))
 
     def reset(keys: jax.Array) -> Any:
@@ -191,94 +169,6 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Layout:
-    """From the core's arrays to the form's, inside compiled code."""
-
-    worlds: AutoReset
-    form: Form
-
-    @property
-    def env(self) -> Environment[Any, Any]:
-        return self.worlds.env
-
-    def packed(self, tree: Any, *, as_bytes: bool) -> Any:
-        return pack(tree, as_bytes=as_bytes) if self.form.on_host else tree
-
-    def observation(self, observation: Any) -> Any:
-        return self.packed(self._per_agent(observation), as_bytes=False)
-
-    def signals(self, tree: Any) -> Any:
-        return self.packed(tree, as_bytes=True)
-
-    def core_observation(self, observation: Any) -> Any:
-        """The inverse of `observation`."""
-        tree = observation.unpack() if isinstance(observation, Packed) else observation
-        if not self.form.batched:
-            tree = jax.tree.map(lambda x: x[None], tree)
-        if not self.form.by_agent:
-            return jax.tree.map(lambda x: x[:, None], tree)
-        return jax.tree.map(lambda *xs: jnp.stack(xs, axis=1), *(tree[agent] for agent in self.env.agents))
-
-    def core_action(self, action: Any) -> jax.Array:
-        """[B, A, ...] from an array of the form's layout, or a dict of them."""
-        if isinstance(action, dict):
-            action = jnp.stack([action[agent] for agent in self.env.agents], axis=1 if self.form.batched else 0)
-        shape = self.env.action_space.shape  # type: ignore[union-attr]
-        return jnp.reshape(action, (self.worlds.num_envs, self.env.num_agents, *shape))
-
-    def step(self, timestep: TimeStep) -> Signals:
-        """`timestep` in the form's layout, with `info` told apart by episode as Gymnasium has it.
-
-        A world that was reset in this step has no step's info of its new episode: zeros, its mask False. Under
-        "same_step" the old episode's is in `final_info`.
-        """
-        about = dict(timestep.info)
-        about.pop("final_observation", None)
-        reset, episode = about.pop("reset"), about.pop("level_index")
-        final_info = None
-        if self.worlds.mode == "same_step":
-            final_info = self.info(about, {"level_index": episode}, reset, everywhere=False)
-            episode = episode + reset
-        return Signals(
-            reward=self._per_agent(timestep.reward),
-            terminated=self._per_agent(timestep.terminated),
-            truncated=self._per_agent(timestep.truncated),
-            done=timestep.done,
-            info=self.info(about, {"level_index": episode, "reset": reset}, ~reset),
-            final_info=final_info,
-        )
-
-    def info(
-        self, masked: dict[str, Any], by_world: dict[str, Any], mask: jax.Array, *, everywhere: bool = True
-    ) -> dict[str, Any]:
-        """`masked` holds in the worlds of `mask` bool[B], as does `by_world` unless it holds `everywhere`."""
-        if not self.form.batched:
-            by_world = {name: x for name, x in by_world.items() if name != "reset"}
-            return self._split_info({**masked, **by_world})
-        whole = {name: _where(mask, x) for name, x in masked.items()}
-        whole |= {f"_{name}": mask for name in masked}
-        whole |= by_world if everywhere else {name: _where(mask, x) for name, x in by_world.items()}
-        whole |= {f"_{name}": jnp.ones_like(mask) if everywhere else mask for name in by_world}
-        return self._split_info(whole)
-
-    def _split_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Entries that lead with B, A are the agents'; others are the world's, told to each agent."""
-        num_agents = self.env.num_agents
-        agents: dict[str, dict[str, Any]] = {agent: {} for agent in self.env.agents}
-        for name, value in info.items():
-            for a, mine in enumerate(agents.values()):
-                x = value[:, a] if value.shape[1:2] == (num_agents,) else value
-                mine[name] = x if self.form.batched else x[0]
-        return agents if self.form.by_agent else agents[self.env.agents[0]]
-
-    def _per_agent(self, tree: Any) -> Any:
-        where: Any = slice(None) if self.form.batched else 0
-        if not self.form.by_agent:
-            return jax.tree.map(lambda x: x[where, 0], tree)
-        return {agent: jax.tree.map(lambda x, a=a: x[where, a], tree) for a, agent in enumerate(self.env.agents)}
-
-
 def _stored(state: AutoResetState) -> AutoResetState:
     """`state` with its keys as plain numbers: JAX takes 10 microseconds a call to check arrays of keys."""
     return dataclasses.replace(state, world_key=jax.random.key_data(state.world_key))
@@ -287,8 +177,3 @@ def _stored(state: AutoResetState) -> AutoResetState:
 def _usable(state: AutoResetState) -> AutoResetState:
     """The inverse of `_stored`."""
     return dataclasses.replace(state, world_key=jax.random.wrap_key_data(state.world_key))
-
-
-def _where(mask: jax.Array, x: jax.Array) -> jax.Array:
-    """`x` in the worlds of `mask` bool[B], zeros elsewhere."""
-    return jnp.where(mask.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.zeros_like(x))

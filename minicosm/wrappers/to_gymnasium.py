@@ -50,7 +50,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
         self.max_episode_steps = env.max_episode_steps
         self.world = env
         worlds = AutoReset(env, 1, "disabled", level_source)
-        self._driver = Driver(worlds, output, by_agent=False, batched=False)
+        self._driver = Driver(worlds, output, agents="alone", batched=False)
         self._edge = edges.ActionEdge(env.action_space, (), output)
 
     @override
@@ -120,7 +120,7 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.max_episode_steps = env.max_episode_steps
-        self._driver = Driver(worlds, output, by_agent=False, batched=True)
+        self._driver = Driver(worlds, output, agents="alone", batched=True)
         self._edge = edges.ActionEdge(env.action_space, (num_envs,), output)
         self._attributes: dict[str, tuple[Any, ...]] = {}
 
