@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from minicosm.wrappers.agent_episodes import AgentEpisodes
 from minicosm.wrappers.auto_replay import AutoReplay, AutoReplayState
 from minicosm.wrappers.auto_reset import AutoReset, AutoResetState
 from minicosm.wrappers.batch import Batch, Worlds
@@ -14,8 +15,10 @@ from minicosm.wrappers.normalize import NormalizeObservation
 if TYPE_CHECKING:
     from minicosm.wrappers.to_batched_parallel import BatchedParallelEnv
     from minicosm.wrappers.to_dm_env import DmEnv
-    from minicosm.wrappers.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv
+    from minicosm.wrappers.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv, agents_as_envs
     from minicosm.wrappers.to_pettingzoo import PettingZooEnv
+    from minicosm.wrappers.to_sb3 import SB3VecEnv
+    from minicosm.wrappers.to_torchrl import TorchRLEnv
 
 # loaded when first used, since each imports the package whose interface it speaks
 _FOREIGN = {
@@ -24,9 +27,13 @@ _FOREIGN = {
     "GymnasiumEnv": "to_gymnasium",
     "GymnasiumVectorEnv": "to_gymnasium",
     "PettingZooEnv": "to_pettingzoo",
+    "SB3VecEnv": "to_sb3",
+    "TorchRLEnv": "to_torchrl",
+    "agents_as_envs": "to_gymnasium",
 }
 
 __all__ = [
+    "AgentEpisodes",
     "AutoReplay",
     "AutoReplayState",
     "AutoReset",
@@ -40,7 +47,10 @@ __all__ = [
     "GymnasiumVectorEnv",
     "NormalizeObservation",
     "PettingZooEnv",
+    "SB3VecEnv",
+    "TorchRLEnv",
     "Worlds",
+    "agents_as_envs",
     "keys_from_seeds",
 ]
 
