@@ -10,6 +10,8 @@ from minicosm.wrappers.batch import Batch, Worlds
 from minicosm.wrappers.discretize import DiscretizeActions
 from minicosm.wrappers.edges import keys_from_seeds
 from minicosm.wrappers.episode_stats import EpisodeStats
+from minicosm.wrappers.gymnax_style import GymnaxStyle
+from minicosm.wrappers.jaxmarl_style import JaxMARLStyle
 from minicosm.wrappers.normalize import NormalizeObservation
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ __all__ = [
     "EpisodeStats",
     "GymnasiumEnv",
     "GymnasiumVectorEnv",
+    "GymnaxStyle",
+    "JaxMARLStyle",
     "NormalizeObservation",
     "PettingZooEnv",
     "SB3VecEnv",

@@ -180,3 +180,13 @@ class AutoReset:
 
 def _key_for(world_key: jax.Array, purpose: int, index: jax.Array | int) -> jax.Array:
     return jax.random.fold_in(jax.random.fold_in(world_key, purpose), index)
+
+
+def with_plain_keys(state: AutoResetState) -> AutoResetState:
+    """`state` with its keys as plain numbers: JAX takes 10 microseconds a call to check arrays of keys."""
+    return dataclasses.replace(state, world_key=jax.random.key_data(state.world_key))
+
+
+def with_keys(state: AutoResetState) -> AutoResetState:
+    """The inverse of `with_plain_keys`."""
+    return dataclasses.replace(state, world_key=jax.random.wrap_key_data(state.world_key))

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.wrappers.auto_reset import AutoReset, AutoResetState
+from minicosm.wrappers.auto_reset import AutoReset, AutoResetState, with_keys, with_plain_keys
 from minicosm.wrappers.edges import Output, keys_from_seeds, require_output
 from minicosm.wrappers.layout import Agents, Form, Layout, Signals
 from minicosm.wrappers.packing import Packed
@@ -133,27 +133,27 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
 
     def first(state: AutoResetState, observation: Any, changed: jax.Array) -> Any:
         info = layout.first_info(state.episode, changed)
-        return _stored(state), (layout.observation(observation), layout.signals(info))
+        return with_plain_keys(state), (layout.observation(observation), layout.signals(info))
 
     def reset(keys: jax.Array) -> Any:
         state, observation = worlds.reset(keys)
         return first(state, observation, jnp.ones((worlds.num_envs,), bool))
 
     def restart(state: AutoResetState, previous: Any, again: jax.Array, seeded: jax.Array, keys: jax.Array) -> Any:
-        state, observation = worlds.reset_where(_usable(state), again, layout.core_observation(previous))
+        state, observation = worlds.reset_where(with_keys(state), again, layout.core_observation(previous))
         return first(state, observation, again | seeded)
 
     def reseed(state: AutoResetState, previous: Any, again: jax.Array, seeded: jax.Array, keys: jax.Array) -> Any:
-        state, observation = worlds.reset_where(_usable(state), again, layout.core_observation(previous))
+        state, observation = worlds.reset_where(with_keys(state), again, layout.core_observation(previous))
         state, observation = worlds.reseed_where(state, seeded, keys, observation)
         return first(state, observation, again | seeded)
 
     def step(state: AutoResetState, action: Any) -> Any:
-        state, timestep = worlds.step(_usable(state), layout.core_action(action))
+        state, timestep = worlds.step(with_keys(state), layout.core_action(action))
         final = timestep.info.get("final_observation")
         final = None if final is None else layout.observation(final)
         seen = layout.observation(timestep.observation)
-        return _stored(state), (seen, layout.signals(layout.step(timestep)), final)
+        return with_plain_keys(state), (seen, layout.signals(layout.step(timestep)), final)
 
     def global_observation(state: AutoResetState) -> Any:
         seen = jax.vmap(env.global_observation)(state.env_state)
@@ -167,13 +167,3 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
         draw=jax.jit(lambda state: jax.vmap(env.draw)(state.env_state)),
         global_observation=jax.jit(global_observation),
     )
-
-
-def _stored(state: AutoResetState) -> AutoResetState:
-    """`state` with its keys as plain numbers: JAX takes 10 microseconds a call to check arrays of keys."""
-    return dataclasses.replace(state, world_key=jax.random.key_data(state.world_key))
-
-
-def _usable(state: AutoResetState) -> AutoResetState:
-    """The inverse of `_stored`."""
-    return dataclasses.replace(state, world_key=jax.random.wrap_key_data(state.world_key))
