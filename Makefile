@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP_INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
-CODE = minicosm tests benchmarks .ci
+CODE = minicosm tests benchmarks examples .ci
 BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
 .PHONY: help demo test lint format bench clean
