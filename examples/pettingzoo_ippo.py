@@ -13,19 +13,14 @@ from torch.distributions import Normal
 import minicosm
 from minicosm.wrappers import BatchedParallelEnv
 
-WORLDS, ROLLOUT, GAMMA, LAMBDA, EPOCHS, MINIBATCH, CLIP = 32, 128, 0.99, 0.95, 4, 2048, 0.2
+WORLDS, ROLLOUT, GAMMA, LAMBDA, EPOCHS, MINIBATCHES, CLIP = 32, 128, 0.99, 0.95, 4, 8, 0.2
 
-
-def mlp(inputs, outputs):
-    return nn.Sequential(nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, outputs))
-
-
-def joint(entries):
-    return torch.stack(list(entries.values()), 1)  # agent -> [worlds, ...] becomes [worlds, agents, ...]
+mlp = lambda n, m: nn.Sequential(nn.Linear(n, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, m))
+joint = lambda entries: torch.stack(list(entries.values()), 1)  # agent -> [worlds, ...] as [worlds, agents, ...]
 
 
 def rollout(env, start, act, tally):
-    """[T, worlds, agents, ...] of ROLLOUT steps from `start` = (observation, who acts); counts into `tally`."""
+    """[T, worlds, agents, ...] of ROLLOUT steps from `start`; `tally` counts reward, ends and arrivals."""
     steps, (observation, active) = [], start
     for _ in range(ROLLOUT):
         action = act(observation)
@@ -45,37 +40,36 @@ def rollout(env, start, act, tally):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1_000_000)
-    args = parser.parse_args()
     torch.set_num_threads(1), torch.manual_seed(1)
     env = BatchedParallelEnv(minicosm.make("nav-multi", num_beams=32, robots_vanish=True), WORLDS, output="torch")
     num_inputs, agents = env.observation_space("robot_0").shape[0], len(env.agents)
-    actor, critic, log_std = mlp(num_inputs, 2), mlp(num_inputs, 1), nn.Parameter(torch.zeros(2))
+    actor, critic, log_std = mlp(num_inputs, 2), mlp(num_inputs, 1), torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters(), log_std], lr=1e-3, eps=1e-5)
     sample = lambda x: Normal(actor(x), log_std.exp()).sample()
     at_random = lambda x: torch.rand(*x.shape[:2], 2) * 2 - 1
-    start = joint(env.reset(seed=0)[0]), torch.ones(WORLDS, agents, dtype=bool)
-    for update in range(-3, args.steps // (WORLDS * agents * ROLLOUT) + 1):  # up to the 0-th, actions are random
-        tally = torch.zeros(3) if update == -3 or update > 0 else tally  # reward, robots that ended, that arrived
+    start = joint(env.reset(seed=0)[0]), torch.ones(WORLDS, agents, dtype=bool)  # the observation, and who acts
+    for update in range(parser.parse_args().steps // (WORLDS * agents * ROLLOUT) + 1):  # the first acts at random
+        tally = torch.zeros(3)
         with torch.no_grad():
-            batch, start = rollout(env, start, sample if update > 0 else at_random, tally)
+            batch, start = rollout(env, start, sample if update else at_random, tally)
             seen, actions, rewards, last, terminated, done, active = batch
             log_probs, values = Normal(actor(seen), log_std.exp()).log_prob(actions).sum(-1), critic(seen).squeeze(-1)
             advantages = rewards + GAMMA * critic(last).squeeze(-1) * ~terminated - values
             for t in reversed(range(ROLLOUT - 1)):
                 advantages[t] += GAMMA * LAMBDA * advantages[t + 1] * ~done[t]
         flat = [x[active] for x in (seen, actions, log_probs, advantages, advantages + values)]
-        epochs = EPOCHS if update > 0 else 0
-        for part in [p for _ in range(epochs) for p in torch.randperm(len(flat[0])).split(MINIBATCH)]:
+        for part in [
+            p for _ in range(EPOCHS if update else 0) for p in torch.randperm(len(flat[0])).chunk(MINIBATCHES)
+        ]:
             seen, actions, log_probs, advantages, targets = (x[part] for x in flat)
             ratio = (Normal(actor(seen), log_std.exp()).log_prob(actions).sum(-1) - log_probs).exp()
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
             gain = torch.min(ratio * advantages, ratio.clamp(1 - CLIP, 1 + CLIP) * advantages).mean()
             optimizer.zero_grad(), (0.5 * (critic(seen).squeeze(-1) - targets).pow(2).mean() - gain).backward()
             nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 0.5), optimizer.step()
-        if update >= 0:
-            steps, (reward, arrived) = update * WORLDS * agents * ROLLOUT, tally[[0, 2]] / max(tally[1], 1)
-            note = "" if update else " (random actions)"
-            print(f"{steps:9,d} steps: return {reward:6.2f}, solved {arrived:4.0%}{note}", flush=True)
+        steps, (reward, _, arrived) = update * WORLDS * agents * ROLLOUT, tally / max(tally[1], 1)
+        note = "" if update else " (random actions)"
+        print(f"{steps:9,d} steps: return {reward:6.2f}, solved {arrived:4.0%}{note}", flush=True)
 
 
 if __name__ == "__main__":
