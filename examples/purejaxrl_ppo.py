@@ -1,7 +1,7 @@
 """PPO in PureJaxRL's manner on navigation: worlds, policy and learning in one compiled program, through `GymnaxStyle`.
 
 pip install "minicosm[train]"
-python examples/purejaxrl_ppo.py --steps 2000000   # prints return and solve rate of what ended in each round
+python examples/purejaxrl_ppo.py --steps 2000000   # the first line it prints is of random actions
 """
 
 import argparse
@@ -77,7 +77,4 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=2_000_000)
     found = jax.jit(train, static_argnums=1)(jax.random.key(0), parser.parse_args().steps // (WORLDS * ROLLOUT))
     for i, (value, solved, n) in list(enumerate(found))[:: max(1, len(found) // 20)]:
-        print(
-            f"{i * WORLDS * ROLLOUT:9,d} steps: return {value / n:6.2f}, solved {solved / n:4.0%}",
-            "" if i else "(random)",
-        )
+        print(f"{i * WORLDS * ROLLOUT:9,d} steps: return {value / n:6.2f}, solved {solved / n:4.0%}", flush=True)

@@ -51,7 +51,7 @@ def main():
     torch.set_num_threads(1)
     env = SB3VecEnv(minicosm.make("nav", num_beams=32), WORLDS, seed=0)
     value, solved = random_policy(env)
-    print(f"random actions: return {value:6.2f}, solved {solved:4.0%}", flush=True)
+    print(f"        0 steps: return {value:6.2f}, solved {solved:4.0%} (random actions)", flush=True)
     model = PPO(
         "MlpPolicy", env, n_steps=args.rollout, batch_size=1024, n_epochs=4, learning_rate=1e-3, gae_lambda=0.95,
         gamma=0.99, ent_coef=0.0, policy_kwargs={"net_arch": [64, 64]}, stats_window_size=200, seed=1, device="cpu",
