@@ -17,6 +17,7 @@ import numpy as np
 
 from minicosm.wrappers.auto_reset import AutoReset, AutoResetState, with_keys, with_plain_keys
 from minicosm.wrappers.edges import Output, keys_from_seeds, require_output
+from minicosm.wrappers.forks import refuse_forked_jax
 from minicosm.wrappers.layout import Agents, Form, Layout, Signals
 from minicosm.wrappers.packing import Packed
 
@@ -54,8 +55,10 @@ class Driver:
         """Reset the worlds of `mask` bool[B] (None: all), with `seeds`; (observations, info) of all worlds.
 
         A world whose seed is None plays its next episode, or at the very start takes a seed from `entropy`.
-        Raises ValueError for a mask before the first whole reset.
+        Raises ValueError for a mask before the first whole reset, RuntimeError in a process that was forked from one in
+        which JAX had started.
         """
+        refuse_forked_jax()
         if mask is None and (self._state is None or None not in seeds):
             seeds = [int(entropy.integers(2**63)) if seed is None else seed for seed in seeds]
             self._state, (observation, info) = self._programs.reset(keys_from_seeds(seeds))  # type: ignore[arg-type]
