@@ -67,10 +67,14 @@ class Driver:
                 raise ValueError("options['reset_mask'] came before the first reset; first reset every world")
             chosen = np.ones(len(seeds), np.bool_) if mask is None else mask
             seeded = chosen & np.array([seed is not None for seed in seeds])
-            keys = keys_from_seeds([seed or 0 for seed in seeds])
-            program = self._programs.reseed if seeded.any() else self._programs.restart
-            previous = self._observation
-            self._state, (observation, info) = program(self._state, previous, chosen & ~seeded, seeded, keys)
+            if seeded.any():
+                keys = keys_from_seeds([seed or 0 for seed in seeds])
+                reseed = self._programs.reseed
+                self._state, (observation, info) = reseed(
+                    self._state, self._observation, chosen & ~seeded, chosen & seeded, keys
+                )
+            else:  # hashing seeds that no one asked for would cost more than all the rest
+                self._state, (observation, info) = self._programs.restart(self._state, self._observation, chosen)
         self._observation = observation
         return self._convert(observation), self._convert(info)
 
@@ -121,8 +125,8 @@ class _Programs:
     """Compiled functions of one kind of worlds and one form; observation and info come packed if `form.on_host`."""
 
     reset: Callable[[jax.Array], Any]  # keys -> state, (observation, info)
-    restart: Callable[..., Any]  # state, last observation, worlds to restart, to reseed, keys -> the same
-    reseed: Callable[..., Any]  # alike, where some worlds are to be seeded
+    restart: Callable[..., Any]  # state, last observation, worlds to restart -> the same
+    reseed: Callable[..., Any]  # state, last observation, worlds to restart, to reseed, keys -> the same
     step: Callable[[Any, Any], Any]  # state, action -> state, (observation, signals, final observation)
     draw: Callable[[Any], jax.Array]
     global_observation: Callable[[Any], Any]
@@ -142,9 +146,9 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
         state, observation = worlds.reset(keys)
         return first(state, observation, jnp.ones((worlds.num_envs,), bool))
 
-    def restart(state: AutoResetState, previous: Any, again: jax.Array, seeded: jax.Array, keys: jax.Array) -> Any:
+    def restart(state: AutoResetState, previous: Any, again: jax.Array) -> Any:
         state, observation = worlds.reset_where(with_keys(state), again, layout.core_observation(previous))
-        return first(state, observation, again | seeded)
+        return first(state, observation, again)
 
     def reseed(state: AutoResetState, previous: Any, again: jax.Array, seeded: jax.Array, keys: jax.Array) -> Any:
         state, observation = worlds.reset_where(with_keys(state), again, layout.core_observation(previous))

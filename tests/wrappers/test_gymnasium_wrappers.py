@@ -25,7 +25,7 @@ is_recent = tuple(map(int, gymnasium.__version__.split(".")[:2])) >= (1, 4)
 
 
 def play(env, mode, ticks=TICKS):
-    """[(observation, reward, terminated, truncated)] of `ticks` steps, with resets where the mode leaves them to the caller."""
+    """[(observation, reward, terminated, truncated)] of `ticks` steps; in mode "disabled", worlds are reset by mask."""
     env.reset(seed=0)
     actions, found = np.random.default_rng(0), []
     for _ in range(ticks):
