@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minicosm.wrappers.to_gymnasium import GymnasiumEnv, GymnasiumVectorEnv, agents_as_envs
     from minicosm.wrappers.to_pettingzoo import PettingZooEnv
     from minicosm.wrappers.to_sb3 import SB3VecEnv
+    from minicosm.wrappers.to_tianshou import TianshouVectorEnv
     from minicosm.wrappers.to_torchrl import TorchRLEnv
 
 # loaded when first used, since each imports the package whose interface it speaks
@@ -30,6 +31,7 @@ _FOREIGN = {
     "GymnasiumVectorEnv": "to_gymnasium",
     "PettingZooEnv": "to_pettingzoo",
     "SB3VecEnv": "to_sb3",
+    "TianshouVectorEnv": "to_tianshou",
     "TorchRLEnv": "to_torchrl",
     "agents_as_envs": "to_gymnasium",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "NormalizeObservation",
     "PettingZooEnv",
     "SB3VecEnv",
+    "TianshouVectorEnv",
     "TorchRLEnv",
     "Worlds",
     "agents_as_envs",

@@ -125,6 +125,13 @@ class AutoReset:
             info=info,
         )
 
+    def step_where(self, state: AutoResetState, mask: jax.Array, action: jax.Array) -> tuple[AutoResetState, TimeStep]:
+        """As `step` in the worlds of `mask` bool[B]; the others stand still. Raises ValueError unless "disabled"."""
+        if self.mode != "disabled":
+            raise ValueError(f"step_where needs mode 'disabled', in which worlds can stand still; got {self.mode!r}")
+        after, timestep = self.step(dataclasses.replace(state, ended=state.ended | ~mask), action)
+        return dataclasses.replace(after, ended=jnp.where(mask, after.ended, state.ended)), timestep
+
     def reset_where(
         self, state: AutoResetState, mask: jax.Array, observation: Observation
     ) -> tuple[AutoResetState, Observation]:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minicosm.envs.environment import TimeStep
 from minicosm.wrappers.auto_reset import AutoReset, AutoResetState, with_keys, with_plain_keys
 from minicosm.wrappers.edges import Output, keys_from_seeds, require_output
 from minicosm.wrappers.forks import refuse_forked_jax
@@ -78,12 +79,17 @@ class Driver:
         self._observation = observation
         return self._convert(observation), self._convert(info)
 
-    def step(self, action: Any) -> tuple[Any, Signals, Any]:
+    def step(self, action: Any, mask: np.ndarray[Any, Any] | None = None) -> tuple[Any, Signals, Any]:
         """Advance every world: (observations, signals, final observations or None).
+
+        With `mask` bool[B], in mode "disabled", only its worlds; what is handed out of the others means nothing.
 
         `action` leads as the form's layout does; with "dict" it is a dict of arrays, or one array of [B, A, ...].
         """
-        self._state, (observation, signals, final) = self._programs.step(self._state, action)
+        if mask is None:
+            self._state, (observation, signals, final) = self._programs.step(self._state, action)
+        else:
+            self._state, (observation, signals, final) = self._programs.step_where(self._state, action, mask)
         self._observation = observation
         signals = self._convert(signals)
         if isinstance(final, Packed) and not signals.done.any():
@@ -128,6 +134,7 @@ class _Programs:
     restart: Callable[..., Any]  # state, last observation, worlds to restart -> the same
     reseed: Callable[..., Any]  # state, last observation, worlds to restart, to reseed, keys -> the same
     step: Callable[[Any, Any], Any]  # state, action -> state, (observation, signals, final observation)
+    step_where: Callable[..., Any]  # state, action, worlds to step -> the same
     draw: Callable[[Any], jax.Array]
     global_observation: Callable[[Any], Any]
 
@@ -156,7 +163,12 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
         return first(state, observation, again | seeded)
 
     def step(state: AutoResetState, action: Any) -> Any:
-        state, timestep = worlds.step(with_keys(state), layout.core_action(action))
+        return handed_out(*worlds.step(with_keys(state), layout.core_action(action)))
+
+    def step_where(state: AutoResetState, action: Any, mask: jax.Array) -> Any:
+        return handed_out(*worlds.step_where(with_keys(state), mask, layout.core_action(action)))
+
+    def handed_out(state: AutoResetState, timestep: TimeStep) -> Any:
         final = timestep.info.get("final_observation")
         final = None if final is None else layout.observation(final)
         seen = layout.observation(timestep.observation)
@@ -171,6 +183,7 @@ def _programs(worlds: AutoReset, form: Form) -> _Programs:
         restart=jax.jit(restart, donate_argnums=0),
         reseed=jax.jit(reseed, donate_argnums=0),
         step=jax.jit(step, donate_argnums=0),
+        step_where=jax.jit(step_where, donate_argnums=0),
         draw=jax.jit(lambda state: jax.vmap(env.draw)(state.env_state)),
         global_observation=jax.jit(global_observation),
     )
