@@ -90,7 +90,10 @@ def step_jax(env, num_envs):
 
 
 def step_numpy(env, num_envs):
-    """One compiled call a step, NumPy in and out: the least that an adapter with NumPy output must do."""
+    """One compiled call a step, NumPy in and out: the least that an adapter with NumPy output must do.
+
+    Last observations are fetched where an episode has ended.
+    """
     worlds, ring = AutoReset(env, num_envs), list(np.asarray(actions_of(env, num_envs)))
     step = jax.jit(worlds.step, donate_argnums=0)
     state = jax.jit(worlds.reset)(jax.random.key(0))[0]
@@ -100,7 +103,9 @@ def step_numpy(env, num_envs):
         for i in range(steps):
             state, timestep = step(state, ring[i % RING])
             handed = timestep.observation, timestep.reward, timestep.terminated, timestep.truncated
-            jax.tree.map(np.array, handed)  # writable copies
+            _, _, terminated, truncated = jax.tree.map(np.array, handed)  # writable copies
+            if (terminated | truncated).any():
+                jax.tree.map(np.array, timestep.info["final_observation"])
 
     return run
 
