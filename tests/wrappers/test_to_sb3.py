@@ -1,8 +1,5 @@
 """What Stable-Baselines3 asks of a VecEnv, on a tiny world."""
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
 from fresh_arrays import assert_fresh_and_writable
@@ -118,10 +115,3 @@ def test_what_is_refused(toy):
         env.step(np.zeros(2))
     with pytest.raises(TypeError, match="seed is 'x'"):
         SB3VecEnv(toy(), B, seed="x")
-
-
-def test_where_the_package_is_missing_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "minicosm.wrappers.to_sb3")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r'pip install "minicosm\[sb3\]"'):
-        importlib.import_module("minicosm.wrappers.to_sb3")
