@@ -12,6 +12,7 @@ results/<machine>/adapters_throughput.json. `--agents` compares `agents_as_envs`
 import argparse
 import importlib.metadata
 import json
+import math
 import statistics
 import time
 
@@ -46,12 +47,12 @@ def alternate(runs, num_envs, turns):
     return {name: statistics.median(rate) for name, rate in rates.items()}
 
 
-def measure(family, num_envs, turns):
-    """One row of the table."""
+def measure(family, num_envs, turns, chosen):
+    """One row of the table, of the ways in `chosen`, by default all."""
     env = minicosm.make(family)
-    runs = {name: way(env, num_envs) for name, way in adapters_ways.ways(num_envs).items()}
-    speed = alternate(runs, num_envs, turns)
-    ratio = {name: speed[name] / speed[AGAINST.get(name, "step, numpy")] for name in speed}
+    ways = {name: way for name, way in adapters_ways.ways(num_envs).items() if not chosen or name in chosen}
+    speed = alternate({name: way(env, num_envs) for name, way in ways.items()}, num_envs, turns)
+    ratio = {name: speed[name] / speed.get(AGAINST.get(name, "step, numpy"), math.nan) for name in speed}
     return {"family": family, "worlds": num_envs, "steps_per_s": speed, "ratio_to_step": ratio}
 
 
@@ -105,6 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="*", default=list(FAMILIES))
     parser.add_argument("--worlds", type=int, nargs="+", default=[1, 64, 1024, 4096])
+    parser.add_argument("--ways", nargs="+", help="names as printed, e.g. 'step, numpy' 'VectorEnv numpy'")
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--agents", type=int, nargs="*", default=[16, 256], help="worlds; none: leave out")
     parser.add_argument("--name", default="adapters_throughput", help="of the file of results")
@@ -121,7 +123,7 @@ def main():
 
     for family in args.families:
         for num_envs in args.worlds:
-            row = measure(family, num_envs, args.turns)
+            row = measure(family, num_envs, args.turns, args.ways)
             rows.append(row)
             print(f"{family}, {num_envs} worlds", flush=True)
             for name, speed in row["steps_per_s"].items():
