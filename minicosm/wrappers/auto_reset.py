@@ -85,8 +85,13 @@ class AutoReset:
         bool[B], whether `observation` is the first of a new episode, and with "same_step"
         `final_observation`.
         """
-        step_key = jax.vmap(_key_for, in_axes=(0, None, 0))(state.world_key, _STEP, state.steps)
-        env_state, timestep = jax.vmap(self.env.step)(step_key, state.env_state, action)
+        return self.step_with(
+            jax.vmap(_key_for, in_axes=(0, None, 0))(state.world_key, _STEP, state.steps), state, action
+        )
+
+    def step_with(self, key: jax.Array, state: AutoResetState, action: jax.Array) -> tuple[AutoResetState, TimeStep]:
+        """As `step`, with the randomness of the tick from `key` key[B]; levels are the worlds' own as before."""
+        env_state, timestep = jax.vmap(self.env.step)(key, state.env_state, action)
         # a world that has ended takes no step, so its stream of randomness is the same in every mode
         state = dataclasses.replace(state, steps=state.steps + ~state.ended)
         info = {**timestep.info, "level_index": state.episode}
@@ -119,6 +124,13 @@ class AutoReset:
             truncated=timestep.truncated & ~restart[:, None],
             info=info,
         )
+
+    def step_where(self, state: AutoResetState, mask: jax.Array, action: jax.Array) -> tuple[AutoResetState, TimeStep]:
+        """As `step` in the worlds of `mask` bool[B]; the others stand still. Raises ValueError unless "disabled"."""
+        if self.mode != "disabled":
+            raise ValueError(f"step_where needs mode 'disabled', in which worlds can stand still; got {self.mode!r}")
+        after, timestep = self.step(dataclasses.replace(state, ended=state.ended | ~mask), action)
+        return dataclasses.replace(after, ended=jnp.where(mask, after.ended, state.ended)), timestep
 
     def reset_where(
         self, state: AutoResetState, mask: jax.Array, observation: Observation
@@ -175,3 +187,13 @@ class AutoReset:
 
 def _key_for(world_key: jax.Array, purpose: int, index: jax.Array | int) -> jax.Array:
     return jax.random.fold_in(jax.random.fold_in(world_key, purpose), index)
+
+
+def with_plain_keys(state: AutoResetState) -> AutoResetState:
+    """`state` with its keys as plain numbers: JAX takes 10 microseconds a call to check arrays of keys."""
+    return dataclasses.replace(state, world_key=jax.random.key_data(state.world_key))
+
+
+def with_keys(state: AutoResetState) -> AutoResetState:
+    """The inverse of `with_plain_keys`."""
+    return dataclasses.replace(state, world_key=jax.random.wrap_key_data(state.world_key))

@@ -17,6 +17,7 @@ import numpy as np
 
 from minicosm.envs.spaces import Box, Dict, Space
 from minicosm.wrappers.auto_reset import Mode
+from minicosm.wrappers.batch import require_num_envs
 
 Output = Literal["numpy", "jax", "torch"]
 _MODES: dict[str, Mode] = {"nextstep": "next_step", "samestep": "same_step", "disabled": "disabled"}
@@ -91,14 +92,23 @@ def require_one_agent(num_agents: int, interface: str) -> None:
     if num_agents != 1:
         raise ValueError(
             f"this world has {num_agents} agents and {interface} addresses one; use minicosm.wrappers.PettingZooEnv "
-            f"(one world) or BatchedParallelEnv (many), or ask for one agent (num_robots=1)"
+            f"(one world), BatchedParallelEnv or agents_as_envs (many), or ask for one agent (num_robots=1)"
         )
 
 
-def reset_mask(options: Any, num_envs: int) -> np.ndarray[Any, Any] | None:
+def worlds_of(num_envs: int, num_agents: int) -> int:
+    """How many worlds `num_envs` agents are. Raises ValueError unless all agents of each are among them."""
+    require_num_envs(num_envs)
+    if num_envs % num_agents:
+        raise ValueError(f"num_envs is {num_envs}; expected a multiple of the {num_agents} agents of a world")
+    return num_envs // num_agents
+
+
+def reset_mask(options: Any, num_envs: int, num_agents: int = 1) -> np.ndarray[Any, Any] | None:
     """bool[B] of the worlds to reset, from `options["reset_mask"]`, which is left in place; None means every world.
 
-    Accepts NumPy, JAX and torch masks. Raises TypeError or ValueError for options or a mask of another kind or shape.
+    The mask has a flag for each of `num_envs`, of which `num_agents` make a world, to be reset together. NumPy, JAX and
+    torch masks will do. Raises TypeError or ValueError for options or a mask of another kind or shape.
     """
     if options is None:
         return None
@@ -114,7 +124,11 @@ def reset_mask(options: Any, num_envs: int) -> np.ndarray[Any, Any] | None:
         )
     if not mask.any():
         raise ValueError("options['reset_mask'] chooses no world; expected at least one True")
-    return mask
+    by_world = mask.reshape(-1, num_agents)
+    if (by_world.any(1) != by_world.all(1)).any():
+        world = int(np.argmax(by_world.any(1) != by_world.all(1)))
+        raise ValueError(f"options['reset_mask'] has some agents of world {world} only; a world's are reset together")
+    return by_world[:, 0]
 
 
 def require_agents(actions: Any, agents: Sequence[str], possible_agents: Sequence[str]) -> None:

@@ -62,7 +62,7 @@ class BatchedParallelEnv:
         self.observation_spaces = {agent: to_gymnasium_space(env.observation_space) for agent in env.agents}
         self.action_spaces = {agent: to_gymnasium_space(env.action_space) for agent in env.agents}
         self.max_episode_steps = env.max_episode_steps
-        self._driver = Driver(worlds, output, by_agent=True, batched=True)
+        self._driver = Driver(worlds, output, agents="dict", batched=True)
         self._edge = edges.ActionEdge(env.action_space, (num_envs,), output)
         self._entropy = np.random.default_rng()
 

@@ -33,7 +33,7 @@ class DmEnv(dm_env.Environment):  # type: ignore[misc]
         edges.require_one_agent(env.num_agents, "dm_env.Environment")
         self.world = env
         self._seeds = edges.spread_seeds(seed, 1)
-        self._driver = Driver(AutoReset(env, 1, "disabled", level_source), "numpy", by_agent=False, batched=False)
+        self._driver = Driver(AutoReset(env, 1, "disabled", level_source), "numpy", agents="alone", batched=False)
         self._edge = edges.ActionEdge(env.action_space, (), "numpy")
         self._entropy = np.random.default_rng()
         self._in_episode = False

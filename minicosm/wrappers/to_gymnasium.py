@@ -14,6 +14,7 @@ from typing_extensions import override
 from minicosm.envs.environment import Environment
 from minicosm.envs.registry import make
 from minicosm.wrappers import edges
+from minicosm.wrappers.agent_episodes import AgentEpisodes
 from minicosm.wrappers.auto_reset import AutoReset, LevelSource
 from minicosm.wrappers.driver import Driver, as_python
 from minicosm.wrappers.gymnasium_spaces import AUTORESET_MODES, as_member, render_fps, to_gymnasium_space
@@ -50,7 +51,7 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
         self.max_episode_steps = env.max_episode_steps
         self.world = env
         worlds = AutoReset(env, 1, "disabled", level_source)
-        self._driver = Driver(worlds, output, by_agent=False, batched=False)
+        self._driver = Driver(worlds, output, agents="alone", batched=False)
         self._edge = edges.ActionEdge(env.action_space, (), output)
 
     @override
@@ -85,6 +86,9 @@ class GymnasiumEnv(gymnasium.Env[Any, Any]):
 class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
     """`num_envs` worlds of `env`, which must have one agent, stepped by one compiled call.
 
+    With `agents_as_envs` the world may have any number A of agents, and `num_envs` is a multiple of A: see the function
+    of that name.
+
     `autoreset_mode` is a `gymnasium.vector.AutoresetMode`, its value, or "next_step", "same_step" or "disabled";
     `output` is "numpy" (new, writable arrays), "jax" or "torch". World i of seed s is the world of `GymnasiumEnv` of
     seed s + i. `info` holds dense arrays, each with its mask `_name`: what a step says of its episode (`success`, …);
@@ -106,10 +110,14 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
         output: edges.Output = "numpy",
         render_mode: str | None = None,
         level_source: LevelSource | None = None,
+        agents_as_envs: bool = False,
     ) -> None:
-        edges.require_one_agent(env.num_agents, "gymnasium.vector.VectorEnv")
         mode = edges.require_mode(autoreset_mode)
-        worlds = AutoReset(env, num_envs, mode, level_source)
+        if agents_as_envs:
+            worlds: AutoReset = AgentEpisodes(env, edges.worlds_of(num_envs, env.num_agents), mode, level_source)
+        else:
+            edges.require_one_agent(env.num_agents, "gymnasium.vector.VectorEnv")
+            worlds = AutoReset(env, num_envs, mode, level_source)
         self.world = env
         self.num_envs = num_envs
         self.render_mode = edges.require_render_mode(render_mode, RENDER_MODES)
@@ -120,7 +128,8 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.max_episode_steps = env.max_episode_steps
-        self._driver = Driver(worlds, output, by_agent=False, batched=True)
+        self.num_worlds = worlds.num_envs
+        self._driver = Driver(worlds, output, agents="rows" if agents_as_envs else "alone", batched=True)
         self._edge = edges.ActionEdge(env.action_space, (num_envs,), output)
         self._attributes: dict[str, tuple[Any, ...]] = {}
 
@@ -136,8 +145,8 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
         Worlds without a seed go on to their next episode; at the first reset they take one from fresh entropy.
         Raises TypeError or ValueError for a seed or mask of the wrong kind.
         """
-        seeds = edges.spread_seeds(seed, self.num_envs)
-        mask = edges.reset_mask(options, self.num_envs)
+        seeds = edges.spread_seeds(seed, self.num_worlds)
+        mask = edges.reset_mask(options, self.num_envs, self.num_envs // self.num_worlds)
         super().reset(seed=seeds[0])
         observation, info = self._driver.reset(seeds, mask, self.np_random)
         return observation, info
@@ -155,11 +164,11 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
 
     @override
     def render(self) -> tuple[np.ndarray[Any, Any], ...] | None:
-        """A frame u8[height, width, 3] for each world in render mode "rgb_array", else None."""
+        """A frame u8[height, width, 3] for each of `num_envs` in render mode "rgb_array", else None."""
         if self.render_mode is None:
             return None
         self._require_started("render")
-        return tuple(self._driver.draw())
+        return tuple(np.repeat(self._driver.draw(), self.num_envs // self.num_worlds, axis=0))
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """What `name` gives for each world: "render", or an attribute or method of the world."""
@@ -197,6 +206,35 @@ class GymnasiumVectorEnv(VectorEnv[Any, Any, Any]):
             raise ClosedEnvironmentError(f"{what} came after close; make the worlds again")
         if not self._driver.started:
             raise ResetNeeded(f"{what} came before reset; call reset first")
+
+
+def agents_as_envs(
+    env: Environment[Any, Any],
+    num_worlds: int,
+    *,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    output: edges.Output = "numpy",
+    render_mode: str | None = None,
+) -> GymnasiumVectorEnv:
+    """`num_worlds` worlds of `env` with every agent as an environment of its own, for learners of one shared policy.
+
+    Agent a of world w is environment w A + a. Its episode ends when the agent's does: `terminated` or `truncated` is
+    True in that step only, and under "same_step" `info["final_obs"]` holds its last observation. Its world goes on
+    until the last of its agents ends; so long the agent waits, with its actions ignored, reward 0, both flags False and
+    `info["active"]` False. `info["reset"]` is True where the world was reset, and the observation is the first of a new
+    episode. Leave steps whose `active` is False out of what is learned from (they carry no reward, and no value flows
+    from them into steps before the end; but they are no experience).
+
+    Seeds are the worlds': a list holds `num_worlds` of them. Raises ValueError for mode "disabled".
+    """
+    return GymnasiumVectorEnv(
+        env,
+        num_worlds * env.num_agents,
+        autoreset_mode=autoreset_mode,
+        output=output,
+        render_mode=render_mode,
+        agents_as_envs=True,
+    )
 
 
 def make_env(

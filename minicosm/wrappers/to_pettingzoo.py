@@ -55,7 +55,7 @@ class PettingZooEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.agents: list[str] = []
         self.observation_spaces = {agent: to_gymnasium_space(env.observation_space) for agent in env.agents}
         self.action_spaces = {agent: to_gymnasium_space(env.action_space) for agent in env.agents}
-        self._driver = Driver(AutoReset(env, 1, "disabled", level_source), "numpy", by_agent=True, batched=False)
+        self._driver = Driver(AutoReset(env, 1, "disabled", level_source), "numpy", agents="dict", batched=False)
         self._edge = edges.ActionEdge(env.action_space, (), "numpy")
         self._idle = np.stack([edges.idle_action(env.action_space)] * env.num_agents)  # what agents that have left do
         self._entropy = np.random.default_rng()

@@ -12,6 +12,7 @@ from minicosm.wrappers import (
     GymnasiumEnv,
     GymnasiumVectorEnv,
     PettingZooEnv,
+    agents_as_envs,
     keys_from_seeds,
 )
 
@@ -156,4 +157,64 @@ def test_dm_env(toy, expected):
             log.add(w, step.observation, step.reward, over and step.discount == 0, over and step.discount == 1)
             if over:
                 log.firsts[w].append(env.step(None).observation)
+    compare(log, expected)
+
+
+def test_stable_baselines3(toy, expected):
+    pytest.importorskip("stable_baselines3")
+    from minicosm.wrappers import SB3VecEnv
+
+    env, log = SB3VecEnv(toy(), B, seed=SEED), Log()
+    first = env.reset()
+    for w in range(B):
+        log.firsts[w].append(first[w])
+    for _ in range(TICKS):
+        observation, reward, done, infos = env.step(log.actions())
+        for w in range(B):
+            last = infos[w]["terminal_observation"] if done[w] else observation[w]
+            truncated = infos[w].get("TimeLimit.truncated", False)
+            log.add(w, last, reward[w], done[w] and not truncated, truncated)
+            if done[w]:
+                log.firsts[w].append(observation[w])
+    compare(log, expected)
+
+
+def test_torchrl(toy, expected):
+    pytest.importorskip("torchrl")
+    import torch
+
+    from minicosm.wrappers import TorchRLEnv
+
+    env, log = TorchRLEnv(toy(), B, seed=SEED), Log()
+    now = env.reset()
+    for w in range(B):
+        log.firsts[w].append(np.asarray(now["observation"][w]).copy())
+    for _ in range(TICKS):
+        now["action"] = torch.as_tensor(log.actions())
+        stepped, now = env.step_and_maybe_reset(now)
+        after = stepped["next"]
+        for w in range(B):
+            log.add(w, after["observation"][w], after["reward"][w], after["terminated"][w], after["truncated"][w])
+            if after["done"][w]:
+                log.firsts[w].append(np.asarray(now["observation"][w]).copy())
+    compare(log, expected)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("mode", ["same_step", "next_step"])
+def test_agents_as_envs_of_lone_agents(toy, expected, mode, output):
+    env, log = agents_as_envs(toy(), B, autoreset_mode=mode, output=output), Log()
+    first, _ = env.reset(seed=SEED)
+    for w in range(B):
+        log.firsts[w].append(np.asarray(first[w]).copy())
+    for _ in range(TICKS):
+        observation, reward, terminated, truncated, info = (
+            jax.tree.map(np.asarray, part) for part in env.step(log.actions())
+        )
+        for w in range(B):
+            if info["active"][w]:
+                over = mode == "same_step" and info["reset"][w]
+                log.add(w, info["final_obs"][w] if over else observation[w], reward[w], terminated[w], truncated[w])
+            if info["reset"][w]:
+                log.firsts[w].append(observation[w])
     compare(log, expected)

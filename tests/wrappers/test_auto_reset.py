@@ -217,3 +217,23 @@ def test_discretised_actions_span_the_box():
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_step_of_some_worlds_leaves_the_others_where_they_are(toy):
+    worlds = AutoReset(toy(), 3, "disabled")
+    state, _ = worlds.reset(jax.random.key(0))
+    action = jnp.full((3, 1, 2), 0.5)
+    mask = jnp.array([True, False, True])
+    step_where = jax.jit(worlds.step_where)
+    for _ in range(2):
+        state, timestep = step_where(state, mask, action)
+        assert timestep.reward[1, 0] == 0.0
+    assert state.env_state.time.tolist() == [2, 0, 2] and state.steps.tolist() == [2, 0, 2]
+    for _ in range(10):
+        state, timestep = step_where(state, mask, action)
+    assert state.ended.tolist() == [True, False, True]
+    state, _ = step_where(state, ~mask, action)
+    assert state.ended.tolist() == [True, False, True]  # an end is kept while others are stepped
+    assert state.env_state.time.tolist()[1] == 1
+    with pytest.raises(ValueError, match="step_where needs mode 'disabled'"):
+        AutoReset(toy(), 3).step_where(state, mask, action)
