@@ -6,11 +6,11 @@
     python benchmarks/ppo_throughput.py --jaxmarl-python .venv-jaxmarl/bin/python \
         --jaxued-python .venv-jaxued/bin/python --kinetix-python .venv-kinetix/bin/python
 
-The same net, batch, epochs and minibatches for both, given below; the worlds are JaxNav's clutter, JaxUED's mazes (with
-a memory) and Kinetix's random levels of size S, and ours of the same kinds. The processes stay alive side by side and
-take turns, A B A B …, one update each; ratios are of medians. Without a peer's python our own figures are measured
-alone. Then where our time goes: the worlds alone under random actions, playing, the whole update, and the least time in
-which this machine's matrix products could do the nets' arithmetic.
+The same net, batch, epochs and minibatches for both, given below; the worlds are JaxNav's clutter, JaxUED's mazes
+(with and without a memory) and Kinetix's random levels of size S, and ours of the same kinds. The processes stay alive
+side by side and take turns, A B A B …, one update each; ratios are of medians. Without a peer's python our own figures
+are measured alone. Then where our time goes: the worlds alone under random actions, playing, the whole update, and the
+least time in which this machine's matrix products could do the nets' arithmetic.
 """
 
 import argparse
@@ -31,10 +31,11 @@ from workers import Worker, alternate
 from minicosm.training.rollout import play
 
 WORKER = pathlib.Path(__file__).parent / "ppo_worker.py"
-SETUPS = {
-    "nav": ("jaxnav", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
-    "maze": ("jaxued", {"num_envs": 256, "num_steps": 64, "hidden": [64], "memory": 96}),
-    "physics": ("kinetix", {"num_envs": 256, "num_steps": 32, "hidden": [128, 128], "memory": 0}),
+SETUPS = {  # our world, the other, and what is the same for both
+    "nav": ("nav", "jaxnav", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
+    "maze": ("maze", "jaxued", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
+    "maze-recurrent": ("maze", "jaxued", {"num_envs": 256, "num_steps": 64, "hidden": [64], "memory": 96}),
+    "physics": ("physics", "kinetix", {"num_envs": 256, "num_steps": 32, "hidden": [128, 128], "memory": 0}),
 }
 LEARNING = {"epochs": 2, "minibatches": 4}
 
@@ -110,18 +111,18 @@ def main() -> None:
     parser.add_argument("--jaxmarl-python", help="python of an environment that has jaxmarl")
     parser.add_argument("--jaxued-python", help="python of an environment that has jaxued")
     parser.add_argument("--kinetix-python", help="python of an environment that has kinetix-env")
-    parser.add_argument("--worlds", nargs="+", default=list(SETUPS), choices=list(SETUPS))
+    parser.add_argument("--setups", nargs="+", default=list(SETUPS), choices=list(SETUPS))
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     others = {"jaxnav": args.jaxmarl_python, "jaxued": args.jaxued_python, "kinetix": args.kinetix_python}
     rows = []
-    for world in args.worlds:
-        peer, setup = SETUPS[world]
+    for label in args.setups:
+        world, peer, setup = SETUPS[label]
         pythons = {world: sys.executable} | ({peer: others[peer]} if others[peer] else {})
         words = flags({**setup, **LEARNING})
         workers = {name: Worker([python, str(WORKER), name, *words]) for name, python in pythons.items()}
-        row = {"world": world, "setup": {**setup, **LEARNING}, **alternate(workers, args.repeats)}
-        line = f"{world}: {row[world]['env_steps_per_s']:,.0f} env-steps/s, compile {row[world]['compile_s']:.0f} s"
+        row = {"name": label, "world": world, "setup": {**setup, **LEARNING}, **alternate(workers, args.repeats)}
+        line = f"{label}: {row[world]['env_steps_per_s']:,.0f} env-steps/s, compile {row[world]['compile_s']:.0f} s"
         if peer in row:
             wall, cpu = (row[world][k] / row[peer][k] for k in ("env_steps_per_s", "env_steps_per_cpu_s"))
             line += f"; {peer} {row[peer]['env_steps_per_s']:,.0f} ({wall:.1f}x, per CPU-second {cpu:.1f}x)"
