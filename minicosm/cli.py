@@ -15,6 +15,9 @@ _COMMANDS = {
     "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
     "render": "record a rollout as GIF or MP4",
     "bench": "measure environment steps per second, natively and through each interface",
+    "edit": "draw and play physics levels on a local web page",
+    "play": "play a physics level on a local web page, with the keys",
+    "watch": "see a trained run play the level that you draw, live, on a local web page",
     "solve": "look for actions that win a physics level, and keep them as a replay",
     "import": "turn level files of other projects into our own",
 }

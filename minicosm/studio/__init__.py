@@ -1,0 +1,8 @@
+"""The studio: a local web page on which people draw, play and watch levels, stepped by the real engine."""
+
+from minicosm.studio.config import Limits, StudioConfig
+from minicosm.studio.server import serve
+from minicosm.studio.studio import Opening, load_level
+from minicosm.studio.watching import load_run
+
+__all__ = ["Limits", "Opening", "StudioConfig", "load_level", "load_run", "serve"]

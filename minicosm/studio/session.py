@@ -1,0 +1,175 @@
+"""One open page that plays or watches: its clock, what it asks for, and the limits that it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from minicosm.envs.physics.format import LevelFile
+from minicosm.studio import messages
+from minicosm.studio.config import Limits
+from minicosm.studio.drivers import Driver
+from minicosm.studio.episode import Episode
+from minicosm.studio.rates import Bucket
+from minicosm.studio.recording import runs_of
+from minicosm.studio.stage import LOST, WON, Stage
+
+_DT = 1 / 60  # s
+_AFTERMATH = 75  # ticks for which a level is shown to move on after its end
+_BEHIND = 0.2  # s by which the clock may lag before it gives that time up
+_TOO_BIG, _TRY_LATER, _REFUSED = 1009, 1013, 1008  # reasons for closing a socket, as RFC 6455 numbers them
+
+OnLoad = Callable[[LevelFile], None]
+
+
+class Session:
+    """Plays levels on `stage` at the pace of life; `driver` acts. With `loops`, an episode that ended begins again."""
+
+    def __init__(self, socket: WebSocket, stage: Stage, driver: Driver, limits: Limits, loops: bool = False) -> None:
+        self._socket, self._stage, self._driver, self._limits, self._loops = socket, stage, driver, limits, loops
+        self._episode: Episode | None = None
+        self._playing, self._speed = False, 1.0
+        self._wake = asyncio.Event()
+        self.on_load: OnLoad | None = None  # called with each level that is played
+
+    async def run(self) -> None:
+        """Serve the page until it leaves, or a limit is reached."""
+        await self._warmed()
+        clock = asyncio.create_task(self._clock())
+        try:
+            await self._read()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            clock.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                await clock
+
+    async def tell(self, kind: str, **what: Any) -> None:
+        """Send a message; nobody may be there any more."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self._socket.send_text(json.dumps({"type": kind, **what}))
+
+    async def _warmed(self) -> None:
+        if not self._stage.ready.is_set():
+            await self.tell("warming")
+            while not self._stage.ready.is_set():
+                await asyncio.sleep(0.05)
+        await self.tell("ready", signals=self._stage.num_signals)
+
+    async def _read(self) -> None:
+        limits, ends = self._limits, time.monotonic() + self._limits.session_seconds
+        bucket = Bucket(limits.messages_per_second, limits.burst)
+        while True:
+            wait = min(limits.idle_seconds, ends - time.monotonic())
+            try:
+                text = await asyncio.wait_for(self._socket.receive_text(), max(wait, 0.01))
+            except asyncio.TimeoutError:
+                await self._close(_TRY_LATER, "nothing was asked for a long time: reload the page to go on")
+                return
+            except RuntimeError:  # it left while it was being sent something
+                return
+            except (KeyError, UnicodeDecodeError):  # bytes where text was expected
+                await self.tell("error", text="the message is binary; expected JSON as text")
+                continue
+            if len(text) > limits.message_bytes:
+                await self._close(_TOO_BIG, f"a message has {len(text)} letters; expected at most {limits.message_bytes}")
+                return
+            if not bucket.take():
+                await self._close(_REFUSED, f"more than {limits.messages_per_second:g} messages a second: reload the page")
+                return
+            try:
+                await self._handle(messages.read(text))
+            except ValueError as error:
+                await self.tell("error", text=str(error))
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.tell("closed", text=reason)
+        with contextlib.suppress(RuntimeError):
+            await self._socket.close(code, reason[:120])
+
+    async def _handle(self, message: messages.Message) -> None:
+        if isinstance(message, messages.Load):
+            await self._load(message)
+        elif isinstance(message, messages.Act):
+            self._driver.hold(message.signals)
+        elif isinstance(message, messages.Speed):
+            self._speed = message.value
+        else:
+            await self._control(message, self._loaded())
+
+    async def _control(self, message: messages.Message, episode: Episode) -> None:
+        if isinstance(message, messages.Run):
+            self._set_playing(message.playing)
+            await self.tell("running", playing=message.playing)
+        elif isinstance(message, messages.Step):
+            self._set_playing(False)
+            for _ in range(episode.frame_skip - episode.ticks % episode.frame_skip):
+                await self._advance(episode)
+        elif isinstance(message, messages.Seek):
+            self._set_playing(False)
+            episode.seek(message.step)
+            await self.tell("sought", step=message.step)
+            await self._socket.send_bytes(episode.frame())
+        else:
+            await self.tell("recording", runs=runs_of(episode.actions), frame_skip=episode.frame_skip)
+
+    def _loaded(self) -> Episode:
+        if self._episode is None:
+            raise ValueError("no level is loaded: send one first, as {\"type\": \"load\", \"level\": {...}}")
+        return self._episode
+
+    async def _load(self, message: messages.Load) -> None:
+        file = messages.level_of(message.level)
+        self._set_playing(False)
+        self._episode = Episode(self._stage, file, self._driver)
+        await self.tell("scene", **self._episode.scene(), frame_skip=self._episode.frame_skip)
+        await self._socket.send_bytes(self._episode.frame())
+        self._set_playing(message.playing)
+        if self.on_load is not None:
+            self.on_load(file)
+
+    def _set_playing(self, playing: bool) -> None:
+        self._playing = playing
+        if playing:
+            self._wake.set()
+        else:
+            self._wake.clear()
+
+    async def _clock(self) -> None:
+        """Tick at 60 Hz. A machine that cannot keep up plays slower, rather than in leaps."""
+        due = time.monotonic()
+        while True:
+            if not self._playing or self._episode is None:
+                await self._wake.wait()
+                due = time.monotonic()
+            assert self._episode is not None
+            await self._advance(self._episode)
+            due += _DT / self._speed
+            early = due - time.monotonic()
+            if early < -_BEHIND:
+                due = time.monotonic()
+            await asyncio.sleep(max(0.0, early))
+
+    async def _advance(self, episode: Episode) -> None:
+        """One tick, told to the page."""
+        just_ended = episode.tick()
+        await self._socket.send_bytes(episode.frame())
+        if just_ended:
+            outcome = {WON: "won", LOST: "lost"}[episode.now.outcome]
+            await self.tell("ended", outcome=outcome, tick=episode.ticks, pairs=episode.deciding())
+        is_over = episode.ended_at is not None and episode.ticks >= episode.ended_at + _AFTERMATH
+        too_long = episode.ticks >= self._limits.recording_ticks
+        if self._loops and (is_over or episode.ticks >= 2 * 256 * episode.frame_skip):
+            episode.restart()
+            await self.tell("restarted")
+        elif is_over or too_long:
+            self._set_playing(False)
+            why = "ended" if is_over else "this recording is as long as one may be: start again"
+            await self.tell("running", playing=False, why=why)

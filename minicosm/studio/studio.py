@@ -1,0 +1,123 @@
+"""What the server holds: the stage, the levels, who is there, and one worker for what takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from starlette.websockets import WebSocket
+
+from minicosm.envs.physics import PhysicsConfig, library
+from minicosm.envs.physics.format import LevelFile
+from minicosm.studio import makers
+from minicosm.studio.config import StudioConfig
+from minicosm.studio.drivers import Keys
+from minicosm.studio.folder import LevelFolder
+from minicosm.studio.gallery import Films
+from minicosm.studio.session import Session
+from minicosm.studio.stage import Stage
+from minicosm.studio.watching import Run, Watching, driver_of
+
+Mode = Literal["edit", "play", "watch"]
+Result = TypeVar("Result")
+_LOG = logging.getLogger("minicosm.studio")
+
+
+@dataclasses.dataclass(frozen=True)
+class Opening:
+    """What the page shows first."""
+
+    mode: Mode = "edit"
+    level: LevelFile | None = None  # None: what was drawn last, or the gallery
+    run: Run | None = None  # who is watched
+
+
+def load_level(name: str) -> LevelFile:
+    """A library level by name, or a file by path. Raises ValueError or OSError, saying what is wrong."""
+    from minicosm.envs.physics import level_text
+
+    is_file = name.endswith(".json") or Path(name).exists()
+    return level_text.read(name) if is_file else library.file(name)
+
+
+class Studio:
+    """Shared by all requests and sockets. Made on the event loop's thread or before it runs."""
+
+    def __init__(self, config: StudioConfig, opening: Opening = Opening()) -> None:
+        self.config, self.opening = config, opening
+        self.size_l = PhysicsConfig(size="l")
+        self.stage = Stage(self.size_l)
+        self.folder = LevelFolder(config.levels, config.limits.files)
+        self.films = Films(self.stage)
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="studio")
+        self._sessions = 0
+
+    def warm(self, makers_too: bool = True) -> threading.Thread:
+        """Compile in the background: the stage first, then what buttons will ask for."""
+
+        def work() -> None:
+            self.stage.warm()
+            if self.opening.run is not None:
+                self.opening.run.stage.warm()
+            if makers_too:
+                makers.random_level("m", "random", 0)
+
+        thread = threading.Thread(target=work, name="studio-warm", daemon=True)
+        thread.start()
+        return thread
+
+    async def slowly(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Do what takes long where it holds nobody up, one thing after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work, *arguments)
+
+    def close(self) -> None:
+        """Let the worker go."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    async def play(self, socket: WebSocket) -> None:
+        """Serve a page on which a person plays."""
+        driver = Keys(self.size_l.num_motor_bindings, self.size_l.num_thruster_bindings, self.size_l.frame_skip)
+        await self._serve(socket, lambda: Session(socket, self.stage, driver, self.config.limits))
+
+    async def watch(self, socket: WebSocket) -> None:
+        """Serve a page on which the run plays."""
+        run = self.opening.run
+        if run is None:
+            await socket.accept()
+            await socket.send_json({"type": "closed", "text": "no run is being watched: start with `minicosm watch RUN`"})
+            await socket.close(1008)
+            return
+        session = Session(socket, run.stage, driver_of(run), self.config.limits, loops=True)
+        watching = Watching(run, session, self._workers)
+        session.on_load = watching.ask
+        try:
+            await self._serve(socket, lambda: session)
+        finally:
+            watching.stop()
+
+    async def _serve(self, socket: WebSocket, make: Callable[[], Session]) -> None:
+        await socket.accept()
+        most = self.config.limits.sessions
+        if self._sessions >= most:
+            text = f"{most} pages are playing already, the most that this server takes: close one of them"
+            await socket.send_json({"type": "closed", "text": text})
+            await socket.close(1013)
+            return
+        self._sessions += 1
+        try:
+            await make().run()
+        except Exception:  # whatever goes wrong in one session, the others go on
+            number = secrets.token_hex(3)
+            _LOG.exception("session failed (%s)", number)
+            await Session(socket, self.stage, Keys(0, 0, 1), self.config.limits).tell(
+                "closed", text=f"the server met a mistake of its own ({number} in its log): reload the page"
+            )
+        finally:
+            self._sessions -= 1

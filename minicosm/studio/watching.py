@@ -1,0 +1,105 @@
+"""A trained run in the studio: its policy, where it can act, and how often it wins the level that is being drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from minicosm.envs.environment import Environment
+from minicosm.envs.physics import Physics
+from minicosm.envs.physics.format import LevelFile
+from minicosm.studio.drivers import Trained
+from minicosm.studio.session import Session
+from minicosm.studio.stage import Stage
+from minicosm.training import as_policy, evaluate, load_config, load_env, load_params
+
+ROLLOUTS = 256
+_PAUSE = 0.3  # s without a change before rollouts begin
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A run's world and the policy of its first seed. Of physics: the stage on which it acts."""
+
+    name: str
+    env: Environment[Any, Any]
+    params: Any
+    config: Any  # PPOConfig
+
+    def policy(self, num_worlds: int) -> Any:
+        """The policy for so many worlds; it draws its actions, as in training."""
+        return as_policy(self.params, self.config, self.env, num_worlds)
+
+    @functools.cached_property
+    def stage(self) -> Stage:
+        """Where a level of physics is played, in the size that the run was trained at."""
+        return Stage(self.physics.config)
+
+    @property
+    def physics(self) -> Physics:
+        """The world, where it is of physics. Raises ValueError where it is another."""
+        if not isinstance(self.env, Physics):
+            raise ValueError(f"{self.name} was trained in {type(self.env).__name__}, which plays no level of physics")
+        return self.env
+
+    def success_rate(self, file: LevelFile, seed: int) -> dict[str, float]:
+        """Of 256 episodes on `file`: shares of wins and of losses, and their mean length in s."""
+        level = file.to_level(self.physics.config, file.name or "the level")
+        levels = jax.tree.map(lambda x: jnp.broadcast_to(x, (ROLLOUTS, *x.shape)), level)
+        outcome = evaluate(self.env, self.policy(ROLLOUTS), levels, jax.random.key(seed))
+        lost = float((outcome.returns.mean(axis=1) < 0).mean())
+        return {
+            "won": outcome.level_solve_rate,
+            "lost": lost,
+            "seconds": outcome.mean_length * self.physics.config.dt,
+            "rollouts": ROLLOUTS,
+        }
+
+
+def load_run(folder: Path) -> Run:
+    """The run in `folder`. Raises ValueError where there is none."""
+    params = jax.tree.map(lambda x: x[0], load_params(folder))
+    return Run(folder.name or str(folder), load_env(folder), params, load_config(folder))
+
+
+class Watching:
+    """Rolls the policy out on the level that was loaded last; older questions are dropped."""
+
+    def __init__(self, run: Run, session: Session, workers: Executor) -> None:
+        self._run, self._session, self._workers = run, session, workers
+        self._task: asyncio.Task[None] | None = None
+        self._asked = 0
+
+    def ask(self, file: LevelFile) -> None:
+        """The page gets a message `rate` once the rollouts are done."""
+        self.stop()
+        self._asked += 1
+        self._task = asyncio.create_task(self._measure(file, self._asked))
+
+    def stop(self) -> None:
+        """Forget what was asked."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _measure(self, file: LevelFile, asked: int) -> None:
+        await asyncio.sleep(_PAUSE)
+        await self._session.tell("measuring")
+        try:
+            loop = asyncio.get_running_loop()
+            rate = await loop.run_in_executor(self._workers, self._run.success_rate, file, asked)
+        except ValueError as error:
+            await self._session.tell("error", text=str(error))
+            return
+        await self._session.tell("rate", **rate)
+
+
+def driver_of(run: Run) -> Trained:
+    """The run's policy at the controls of one world."""
+    return Trained(run.physics, run.policy(1))
