@@ -44,9 +44,10 @@ class LevelFolder:
             raise ValueError(f"there is no level {name!r} in {str(self._path)!r}: open one of those listed") from None
         except OSError as error:
             raise ValueError(f"{path.name} cannot be read ({error.strerror}): it must be a plain file") from None
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise ValueError(f"{path.name} is no plain file: move the level itself into the folder")
         with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise ValueError(f"{path.name} is no plain file: move the level itself into the folder")
             content = stream.read(level_text.LARGEST_FILE + 1)
         if len(content) > level_text.LARGEST_FILE:
             raise ValueError(f"{path.name}: too large; a level file has at most {level_text.LARGEST_FILE} bytes")

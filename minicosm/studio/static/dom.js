@@ -34,7 +34,7 @@ export function toast(text, isBad = false) {
 
 export const announce = (text) => { $("announce").textContent = text; };
 
-/** A menu below a button. `items` are {text, key, run}, "-", {heading} or {row: [{text, run}]}. */
+/** A menu below a button. `items` are {text, key, run}, "-", {heading} or {label, row: [{text, run}]}. */
 export function menu(button, items) {
   const closeAll = () => { document.querySelector(".menu")?.remove(); document.removeEventListener("pointerdown", outside, true); };
   const outside = (event) => { if (!event.target.closest(".menu")) closeAll(); };
@@ -45,7 +45,7 @@ export function menu(button, items) {
   const box = element("div", { class: "menu", role: "menu" }, ...items.map((item) => {
     if (item === "-") return element("hr");
     if (item.heading) return element("h4", { text: item.heading });
-    if (item.row) return element("div", { class: "row" }, ...item.row.map(entry));
+    if (item.row) return element("div", { class: "row" }, element("span", { text: item.label }), ...item.row.map(entry));
     return entry(item);
   }));
   box.dataset.of = button.id;

@@ -169,7 +169,8 @@ class Studio {
 
   #randomItems() {
     const of = (kind) => ["s", "m", "l"].map((size) => ({ text: size.toUpperCase(), run: () => this.random(size, kind) }));
-    return this.about.kinds.flatMap((kind) => [{ heading: kind === "random" ? "Contraption" : kind }, { row: of(kind) }]);
+    const title = (kind) => (kind === "random" ? "Contraption" : kind[0].toUpperCase() + kind.slice(1));
+    return [{ heading: "A random level of size" }, ...this.about.kinds.map((kind) => ({ label: title(kind), row: of(kind) }))];
   }
 
   random(size, kind) {

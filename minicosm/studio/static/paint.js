@@ -71,8 +71,10 @@ function paintWalls(ctx, camera, walls, poseOf, theme) {
   for (const wall of walls) {
     ctx.save();
     trace(wall);
-    ctx.fillStyle = css(wall.role === "scenery" ? theme.fixed : theme[wall.role]);
+    ctx.fillStyle = ctx.strokeStyle = css(wall.role === "scenery" ? theme.fixed : theme[wall.role]);
+    ctx.lineWidth = 1;
     ctx.fill();
+    ctx.stroke(); // no hair line where two walls meet
     if (wall.role === "red") { ctx.clip(); stripes(ctx, camera, wall.bled, [0, 0, 0], theme); }
     ctx.restore();
   }

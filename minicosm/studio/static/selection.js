@@ -6,8 +6,9 @@ import { extentOf, outlineOf, poseOf, shapeOf, wallsOf, worldOutline } from "./l
 const REACH = { mouse: 9, pen: 12, touch: 20 }; // pixels within which a small thing is hit
 export const reachOf = (event) => REACH[event?.pointerType] || 9;
 
-export function shapesAt(draft, point) {
-  const over = (s) => (s.circle != null ? distance(point, s.position) <= s.circle : isInside(point, worldOutline(s)));
+/** The shapes under a point, the uppermost first; `reach` (m) counts those that it just misses. */
+export function shapesAt(draft, point, reach = 0) {
+  const over = (s) => (s.circle != null ? distance(point, s.position) <= s.circle + reach : isInside(point, worldOutline(s)) || (reach > 0 && nearEdge(s, point, reach)));
   const rank = (s) => (s.static ? 0 : 2) + (s.circle != null ? 1 : 0);
   const loose = [...draft.shapes].map((s, i) => [s, i]).filter(([s]) => over(s)).sort(([s, i], [t, k]) => rank(t) - rank(s) || k - i);
   return [...loose.map(([s]) => s), ...wallsOf(draft).filter(over)];
@@ -27,11 +28,10 @@ export function hit(draft, point, reach) {
 }
 
 function near(draft, point, reach) {
-  return draft.shapes.findLast((s) => {
-    if (s.circle != null) return distance(point, s.position) < s.circle + reach;
-    return worldOutline(s).some((a, i, all) => fromSegment(point, a, all[(i + 1) % all.length]) < reach);
-  });
+  return draft.shapes.findLast((s) => (s.circle != null ? distance(point, s.position) < s.circle + reach : nearEdge(s, point, reach)));
 }
+
+const nearEdge = (shape, point, reach) => worldOutline(shape).some((a, i, all) => fromSegment(point, a, all[(i + 1) % all.length]) < reach);
 
 /** All that lies wholly inside of a box of the world. */
 export function inside(draft, [x0, y0], [x1, y1]) {

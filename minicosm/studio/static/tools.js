@@ -234,7 +234,7 @@ export class Tools {
   }
 
   #join(point, kind) {
-    const { editor } = this, found = shapesAt(editor.draft, point);
+    const { editor } = this, found = shapesAt(editor.draft, point, 8 / editor.camera.scale);
     const moves = (s) => !s.static;
     if (found.length < 2) return editor.hint("A joint holds two shapes: click where they overlap");
     const [b, a] = found; // the upper one turns on the lower
