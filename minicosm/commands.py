@@ -251,7 +251,9 @@ def watch(
     _open_studio("watch", level, run, address)
 
 
-def _open_studio(mode: Literal["edit", "play", "watch"], level: str | None, run: Path | None, address: _Address) -> None:
+def _open_studio(
+    mode: Literal["edit", "play", "watch"], level: str | None, run: Path | None, address: _Address
+) -> None:
     try:
         from minicosm import studio
     except ImportError as error:

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-import minicosm
 from minicosm.envs.physics import Physics, level_text, library
 from minicosm.envs.physics.format import LevelFile
 from minicosm.envs.physics.palette import DARK, LIGHT, Theme
@@ -57,7 +56,7 @@ def make_app(studio: Studio, makers_too: bool = True) -> Any:
         WebSocketRoute("/socket/watch", studio.watch),
         Mount("/static", StaticFiles(directory=str(_STATIC)), name="static"),
     ]
-    return Guard(Starlette(routes=routes, lifespan=lifespan), studio.config)  # type: ignore[arg-type]
+    return Guard(Starlette(routes=routes, lifespan=lifespan), studio.config)
 
 
 def _told(handler: Handler) -> Handler:
@@ -96,7 +95,6 @@ class _Pages:
         opening, run = self._studio.opening, self._studio.opening.run
         size_l = self._studio.size_l
         about: dict[str, Any] = {
-            "version": minicosm.__version__,
             "mode": opening.mode,
             "level": None if opening.level is None else _plain(opening.level),
             "ready": self._studio.stage.ready.is_set(),
@@ -149,7 +147,9 @@ class _Pages:
             return Response(await self._studio.slowly(recording.demonstration, made), media_type="application/zip")
         if what in ("gif", "mp4"):
             media = {"gif": "image/gif", "mp4": "video/mp4"}[what]
-            return Response(await self._studio.slowly(recording.film, made, what, bool(asked.get("dark"))), media_type=media)
+            return Response(
+                await self._studio.slowly(recording.film, made, what, bool(asked.get("dark"))), media_type=media
+            )
         raise ValueError(f"what is {what!r:.60}; expected 'gif', 'mp4', 'demonstration' or 'replay'")
 
     async def library(self, request: Request) -> Response:

@@ -49,12 +49,14 @@ class StudioConfig:
             raise ValueError(f"host is {self.host!r}; expected a name or an address, such as 127.0.0.1")
         if not self.is_local and not self.token:
             raise ValueError(
-                f"host is {self.host!r}, which others can reach, and there is no token: add --token with a secret of at "
-                "least 8 letters, or leave --host out to serve this machine alone"
+                f"host is {self.host!r}, which others can reach, and there is no token: add --token with a secret of "
+                "at least 8 letters, or leave --host out to serve this machine alone"
             )
-        if self.token is not None and not (8 <= len(self.token) <= 256 and self.token.isascii() and _is_plain(self.token)):
+        if self.token is not None and not (
+            8 <= len(self.token) <= 256 and self.token.isascii() and _is_plain(self.token)
+        ):
             raise ValueError(
-                f"token has {len(self.token)} characters; expected 8 to 256 letters, digits, dots, dashes or underscores"
+                f"token has {len(self.token)} characters; expected 8 to 256 letters, digits, dots, dashes, underscores"
             )
         if self.levels.exists() and not self.levels.is_dir():
             raise ValueError(f"levels is {str(self.levels)!r}, which is a file; expected a folder")

@@ -1,4 +1,4 @@
-"""An episode in progress, tick by tick: it can be taken back to any step, exactly, since the engine is deterministic."""
+"""An episode in progress, tick by tick, that can be taken back to any step exactly: the engine is deterministic."""
 
 from __future__ import annotations
 

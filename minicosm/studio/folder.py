@@ -64,7 +64,9 @@ class LevelFolder:
             raise FileExistsError(f"there is a level {name!r} already: choose another name, or overwrite it")
         self._path.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(path) and len(self.names()) >= self._most:
-            raise ValueError(f"{str(self._path)!r} holds {self._most} levels, the most: remove some, or choose another folder")
+            raise ValueError(
+                f"{str(self._path)!r} holds {self._most} levels, the most: remove some, or choose another folder"
+            )
         beside = self._path / f".{name}.{secrets.token_hex(8)}.part"
         try:
             with beside.open("x", encoding="utf-8") as stream:
@@ -77,11 +79,10 @@ class LevelFolder:
                 beside.unlink()
         return path
 
-
     def _file(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"the name is {name!r:.80}; expected 1 to 64 letters, digits, spaces, dashes or underscores, a letter or "
-                "digit first"
+                f"the name is {name!r:.80}; expected 1 to 64 letters, digits, spaces, dashes or underscores, a letter "
+                "or digit first"
             )
         return self._path / f"{name}{_SUFFIX}"

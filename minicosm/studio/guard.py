@@ -73,7 +73,9 @@ class Guard:
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not is_visit:
             return _refused(403, "the request comes from another site: only this server's own page may ask")
         if not self._is_let_in(scope, headers):
-            return _refused(401, "the token is missing or wrong: open the address that the server printed, token included")
+            return _refused(
+                401, "the token is missing or wrong: open the address that the server printed, token included"
+            )
         visitor = (scope.get("client") or ("", 0))[0]
         if scope["type"] == "http" and not self._asked.take(visitor):
             return _refused(429, "too many requests at once: wait a second")
@@ -117,7 +119,8 @@ class Guard:
 
 
 def _of_query(scope: Scope) -> str:
-    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+    query: bytes = scope.get("query_string", b"")
+    return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
 
 def _refused(status: int, reason: str) -> Response:

@@ -77,7 +77,7 @@ def read(text: str) -> Message:
     """The message that `text` holds. Raises ValueError, in one sentence, for anything else."""
     data = level_text.loaded(text, "the message")
     if not isinstance(data, dict):
-        raise ValueError(f"the message is {text!r:.60}; expected a JSON object with a type, e.g. {{\"type\": \"step\"}}")
+        raise ValueError(f'the message is {text!r:.60}; expected a JSON object with a type, e.g. {{"type": "step"}}')
     try:
         return _MESSAGES.validate_python(data)
     except ValidationError as error:

@@ -19,7 +19,7 @@ _TRIES = 10  # ports after the usual one
 
 
 def serve(
-    config: StudioConfig, opening: Opening = Opening(), *, browser: bool = True, say: Callable[[str], None] = print
+    config: StudioConfig, opening: Opening | None = None, *, browser: bool = True, say: Callable[[str], None] = print
 ) -> None:
     """Serve until interrupted. `say` is told the address.
 
@@ -29,7 +29,7 @@ def serve(
     address = address_of(config)
     say(f"minicosm studio: {address}\n(Ctrl+C stops it)")
     settings = uvicorn.Config(
-        make_app(Studio(config, opening)),
+        make_app(Studio(config, opening or Opening())),
         log_level="warning",
         ws_max_size=config.limits.message_bytes,
         ws_max_queue=32,

@@ -29,10 +29,19 @@ OnLoad = Callable[[LevelFile], None]
 
 
 class Session:
-    """Plays levels on `stage` at the pace of life; `driver` acts. With `loops`, an episode that ended begins again."""
+    """Plays levels on `stage` at the pace of life; `driver` acts.
 
-    def __init__(self, socket: WebSocket, stage: Stage, driver: Driver, limits: Limits, loops: bool = False) -> None:
-        self._socket, self._stage, self._driver, self._limits, self._loops = socket, stage, driver, limits, loops
+    With `loop_ticks`, an episode begins again when it has ended or lasted so long.
+    """
+
+    def __init__(self, socket: WebSocket, stage: Stage, driver: Driver, limits: Limits, loop_ticks: int = 0) -> None:
+        self._socket, self._stage, self._driver, self._limits, self._loop_ticks = (
+            socket,
+            stage,
+            driver,
+            limits,
+            loop_ticks,
+        )
         self._episode: Episode | None = None
         self._playing, self._speed = False, 1.0
         self._wake = asyncio.Event()
@@ -79,10 +88,14 @@ class Session:
                 await self.tell("error", text="the message is binary; expected JSON as text")
                 continue
             if len(text) > limits.message_bytes:
-                await self._close(_TOO_BIG, f"a message has {len(text)} letters; expected at most {limits.message_bytes}")
+                await self._close(
+                    _TOO_BIG, f"a message has {len(text)} letters; expected at most {limits.message_bytes}"
+                )
                 return
             if not bucket.take():
-                await self._close(_REFUSED, f"more than {limits.messages_per_second:g} messages a second: reload the page")
+                await self._close(
+                    _REFUSED, f"more than {limits.messages_per_second:g} messages a second: reload the page"
+                )
                 return
             try:
                 await self._handle(messages.read(text))
@@ -122,7 +135,7 @@ class Session:
 
     def _loaded(self) -> Episode:
         if self._episode is None:
-            raise ValueError("no level is loaded: send one first, as {\"type\": \"load\", \"level\": {...}}")
+            raise ValueError('no level is loaded: send one first, as {"type": "load", "level": {...}}')
         return self._episode
 
     async def _load(self, message: messages.Load) -> None:
@@ -166,7 +179,7 @@ class Session:
             await self.tell("ended", outcome=outcome, tick=episode.ticks, pairs=episode.deciding())
         is_over = episode.ended_at is not None and episode.ticks >= episode.ended_at + _AFTERMATH
         too_long = episode.ticks >= self._limits.recording_ticks
-        if self._loops and (is_over or episode.ticks >= 2 * 256 * episode.frame_skip):
+        if self._loop_ticks and (is_over or episode.ticks >= self._loop_ticks):
             episode.restart()
             await self.tell("restarted")
         elif is_over or too_long:

@@ -1,4 +1,4 @@
-"""The real engine behind the page: one compiled tick that every session of a size shares, and what a page has to draw."""
+"""The real engine behind the page: one compiled tick that all sessions of a size share, and what a page draws."""
 
 from __future__ import annotations
 

@@ -91,10 +91,13 @@ class Studio:
         run = self.opening.run
         if run is None:
             await socket.accept()
-            await socket.send_json({"type": "closed", "text": "no run is being watched: start with `minicosm watch RUN`"})
+            await socket.send_json(
+                {"type": "closed", "text": "no run is being watched: start with `minicosm watch RUN`"}
+            )
             await socket.close(1008)
             return
-        session = Session(socket, run.stage, driver_of(run), self.config.limits, loops=True)
+        time = run.physics.config.max_steps * run.physics.config.frame_skip
+        session = Session(socket, run.stage, driver_of(run), self.config.limits, time)
         watching = Watching(run, session, self._workers)
         session.on_load = watching.ask
         try:

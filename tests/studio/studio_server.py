@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 uvicorn = pytest.importorskip("uvicorn", reason='the studio needs pip install "minicosm[studio]"')
 
-from minicosm.envs.physics import library, level_text  # noqa: E402
+from minicosm.envs.physics import level_text, library  # noqa: E402
 from minicosm.studio.app import make_app  # noqa: E402
 from minicosm.studio.config import Limits, StudioConfig  # noqa: E402
 from minicosm.studio.server import listen  # noqa: E402
@@ -101,9 +101,10 @@ class Link:
 
 
 @contextlib.contextmanager
-def running(folder, opening=Opening(), limits=Limits(), **settings):
+def running(folder, opening=None, limits=None, **settings):
+    limits = limits or Limits()
     listener, config = listen(StudioConfig(port=0, levels=folder, limits=limits, **settings))
-    studio = Studio(config, opening)
+    studio = Studio(config, opening or Opening())
     app = make_app(studio, makers_too=False)
     options = uvicorn.Config(app, log_level="critical", ws_max_size=limits.message_bytes, timeout_graceful_shutdown=1)
     server = uvicorn.Server(options)

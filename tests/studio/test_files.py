@@ -33,7 +33,19 @@ def test_what_is_saved_comes_back_and_is_listed(server, lander):
     assert level_text.read(server.folder / f"{name}.json").gravity == [0.0, -1.0]
 
 
-ESCAPES = ["../x", "..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "a%2fb", "..", ".hidden", "a%00b", "a%5cb", "x" * 65, "%20", "a.json"]
+ESCAPES = [
+    "../x",
+    "..%2f..%2fetc%2fpasswd",
+    "%2fetc%2fpasswd",
+    "a%2fb",
+    "..",
+    ".hidden",
+    "a%00b",
+    "a%5cb",
+    "x" * 65,
+    "%20",
+    "a.json",
+]
 
 
 @pytest.mark.parametrize("name", ESCAPES)

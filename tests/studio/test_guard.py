@@ -39,7 +39,9 @@ def test_this_machine_by_its_own_names(server, name):
     assert status(server, [("Host", name)]) == 200  # through a tunnel, say
 
 
-@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "", "[::2", "127.0.0.1@evil"])
+@pytest.mark.parametrize(
+    "name", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "", "[::2", "127.0.0.1@evil"]
+)
 def test_other_names_for_this_machine_are_refused(server, name):
     """A page of a foreign site that gives its own name this machine's address (DNS rebinding)."""
     assert status(server, [("Host", name)]) == 400

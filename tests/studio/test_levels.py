@@ -46,7 +46,11 @@ def test_a_sound_level_has_no_problem_and_a_size(server, lander):
             "not convex",
             {"pad"},
         ),
-        (with_shapes(GREEN, BLUE, *[GREEN | {"id": f"b{i}"} for i in range(5)]), "Too many circles for size L: 6", set()),
+        (
+            with_shapes(GREEN, BLUE, *[GREEN | {"id": f"b{i}"} for i in range(5)]),
+            "Too many circles for size L: 6",
+            set(),
+        ),
     ],
 )
 def test_problems_are_told_at_the_shapes_concerned(server, level, text, shapes):

@@ -34,7 +34,7 @@ export function toast(text, isBad = false) {
 
 export const announce = (text) => { $("announce").textContent = text; };
 
-/** A menu below a button. `items` are {text, key, run}, "-", {heading} or {label, row: [{text, run}]}. */
+/** A menu below a button, or above one that stands low. `items` are {text, key, run}, "-", {heading} or {label, row: [{text, run}]}. */
 export function menu(button, items) {
   const closeAll = () => { document.querySelector(".menu")?.remove(); document.removeEventListener("pointerdown", outside, true); };
   const outside = (event) => { if (!event.target.closest(".menu")) closeAll(); };
@@ -51,7 +51,8 @@ export function menu(button, items) {
   box.dataset.of = button.id;
   const at = button.getBoundingClientRect();
   $("menus").append(box);
-  box.style.top = `${at.bottom + 6}px`;
+  const isLow = at.bottom + 6 + box.offsetHeight > innerHeight && at.top > box.offsetHeight;
+  box.style.top = `${isLow ? at.top - 6 - box.offsetHeight : at.bottom + 6}px`;
   box.style.left = `${Math.max(6, Math.min(at.left, innerWidth - box.offsetWidth - 6))}px`;
   box.addEventListener("keydown", (event) => {
     const all = [...box.querySelectorAll("button")], now = all.indexOf(document.activeElement);

@@ -295,7 +295,7 @@ class Studio {
     else if (memory?.file && this.about.mode !== "play") await this.#recall(memory);
     else this.open((await api.libraryLevel(STARTER)).level);
     if (this.about.mode === "play") await (this.about.level || shared ? this.show("play") : this.show("gallery"));
-    else if (!memory) this.editor.hint("Press Space to play this level, or click a shape to change it");
+    else if (!memory) this.editor.hint(matchMedia("(pointer: coarse)").matches ? "Press Play, or tap a shape to change it" : "Press Space to play this level, or click a shape to change it");
     document.body.dataset.ready = "yes";
   }
 
