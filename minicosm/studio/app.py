@@ -17,10 +17,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from minicosm.envs.maze import Maze
+from minicosm.envs.nav import Nav
+from minicosm.envs.nav.palette import palette
 from minicosm.envs.physics import Physics, level_text, library
 from minicosm.envs.physics.format import LevelFile
 from minicosm.envs.physics.palette import DARK, LIGHT, Theme
-from minicosm.studio import checks, gallery, makers, messages, recording
+from minicosm.studio import checks, gallery, makers, maps, messages, recording
 from minicosm.studio.guard import Guard
 from minicosm.studio.studio import Studio
 
@@ -44,6 +47,7 @@ def make_app(studio: Studio, makers_too: bool = True) -> Any:
         Route("/api/check", _told(pages.check), methods=["POST"]),
         Route("/api/random", _told(pages.random), methods=["POST"]),
         Route("/api/mutate", _told(pages.mutate), methods=["POST"]),
+        Route("/api/map", _told(pages.random_map), methods=["POST"]),
         Route("/api/import", _told(pages.take_in), methods=["POST"]),
         Route("/api/export", _told(pages.export), methods=["POST"]),
         Route("/api/library", _told(pages.library)),
@@ -107,7 +111,16 @@ class _Pages:
             "frame_skip": size_l.frame_skip,
         }
         if run is not None:
-            about["run"] = {"name": run.name, "world": _world(run.env), "frame_skip": 1}
+            about["run"] = {"name": run.name, "world": type(run.env).__name__.lower(), "hz": 1 / run.dt}
+            if isinstance(run.env, Nav | Maze):
+                about["run"] |= {
+                    "width": run.env.config.width,
+                    "height": run.env.config.height,
+                    "robots": run.env.num_agents,
+                }
+                about["run"]["palette"] = [
+                    [round(255 * c) for c in colour] for colour in palette(run.env.num_agents).tolist()
+                ]
             if isinstance(run.env, Physics):
                 config = run.env.config
                 about["run"] |= {"size": config.size if isinstance(config.size, str) else "custom"}
@@ -131,6 +144,13 @@ class _Pages:
         asked = await self._asked(request)
         file = messages.level_of(asked.get("level"))
         return _level(await self._studio.slowly(makers.mutated, file, _seed(asked.get("seed"))))
+
+    async def random_map(self, request: Request) -> Response:
+        run = self._studio.opening.run
+        if run is None or run.is_physics:
+            raise ValueError("no run of a world of maps is being watched: start with `minicosm watch RUN`")
+        asked = await self._asked(request)
+        return JSONResponse({"level": await self._studio.slowly(maps.random_map, run.env, _seed(asked.get("seed")))})
 
     async def take_in(self, request: Request) -> Response:
         content = await self._body(request)
@@ -214,7 +234,3 @@ def _level(file: LevelFile) -> Response:
 
 def _theme(theme: Theme) -> dict[str, Any]:
     return dataclasses.asdict(theme)
-
-
-def _world(env: Any) -> str:
-    return type(env).__name__.lower()

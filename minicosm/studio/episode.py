@@ -11,16 +11,16 @@ import numpy as np
 from minicosm.envs.physics.format import LevelFile
 from minicosm.studio.drivers import Driver
 from minicosm.studio.slots import slot_ids
-from minicosm.studio.stage import PLAYING, Stage, Tick, deciding_ids, scene_of
+from minicosm.studio.stage import LOST, PLAYING, WON, Stage, Tick, deciding_ids, scene_of
 
-_EVERY = 32  # steps from one kept state to the next
+_EVERY = 128  # steps from one kept state to the next
 
 
 class Episode:
     """A level as it is played. A *step* is an agent's: `frame_skip` ticks under the same signals."""
 
     def __init__(self, stage: Stage, file: LevelFile, driver: Driver) -> None:
-        self._stage, self._driver = stage, driver
+        self._stage, self._driver, self.file = stage, driver, file
         self.level = stage.load(file)
         self.ids = slot_ids(file, stage.config)
         self._first = stage.begin(self.level)
@@ -50,7 +50,9 @@ class Episode:
         if self.is_between_steps:
             if len(self.actions) == _EVERY * len(self._kept):
                 self._kept.append(_core(self.now.state))
-            self.actions.append(np.array(self._driver.signals(self.now.state)))
+            signals = np.array(self._driver.signals(self.now.state))
+            is_same = bool(self.actions) and np.array_equal(signals, self.actions[-1])
+            self.actions.append(self.actions[-1] if is_same else signals)  # keys are held for long: kept once
         self.now = self._stage.tick(self.now.state, self.actions[-1])
         self.ticks += 1
         if self.ended_at is None and self.now.outcome != PLAYING:
@@ -83,9 +85,10 @@ class Episode:
         """What the page draws."""
         return scene_of(self.level, self.ids)
 
-    def deciding(self) -> list[list[str]]:
-        """Which shapes ended it."""
-        return deciding_ids(self.level, self.ids, self.now.deciding)
+    def result(self) -> dict[str, Any]:
+        """The outcome, and which shapes decided it."""
+        outcome = {WON: "won", LOST: "lost", PLAYING: "playing"}[self.now.outcome]
+        return {"outcome": outcome, "pairs": deciding_ids(self.level, self.ids, self.now.deciding)}
 
 
 def _core(state: Any) -> dict[str, Any]:

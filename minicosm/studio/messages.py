@@ -62,6 +62,14 @@ class Seek(BaseModel):
     step: Annotated[int, Field(strict=True, ge=0, le=10**6)]
 
 
+class Drive(BaseModel):
+    """Take the wheel of one robot, or of none."""
+
+    model_config = _STRICT
+    type: Literal["drive"]
+    robot: Annotated[int, Field(strict=True, ge=0, le=63)] | None
+
+
 class Recording(BaseModel):
     """Ask for the actions so far."""
 
@@ -69,7 +77,7 @@ class Recording(BaseModel):
     type: Literal["recording"]
 
 
-Message = Load | Act | Run | Step | Speed | Seek | Recording
+Message = Load | Act | Run | Step | Speed | Seek | Drive | Recording
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 

@@ -11,38 +11,28 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from minicosm.envs.physics.format import LevelFile
 from minicosm.studio import messages
 from minicosm.studio.config import Limits
-from minicosm.studio.drivers import Driver
-from minicosm.studio.episode import Episode
+from minicosm.studio.game import Game, Playable
 from minicosm.studio.rates import Bucket
 from minicosm.studio.recording import runs_of
-from minicosm.studio.stage import LOST, WON, Stage
 
-_DT = 1 / 60  # s
-_AFTERMATH = 75  # ticks for which a level is shown to move on after its end
+_AFTERMATH = 1.25  # s for which a level is shown to move on after its end
 _BEHIND = 0.2  # s by which the clock may lag before it gives that time up
 _TOO_BIG, _TRY_LATER, _REFUSED = 1009, 1013, 1008  # reasons for closing a socket, as RFC 6455 numbers them
 
-OnLoad = Callable[[LevelFile], None]
+OnLoad = Callable[[Any], None]
 
 
 class Session:
-    """Plays levels on `stage` at the pace of life; `driver` acts.
+    """Plays levels of `game` at the pace of life.
 
     With `loop_ticks`, an episode begins again when it has ended or lasted so long.
     """
 
-    def __init__(self, socket: WebSocket, stage: Stage, driver: Driver, limits: Limits, loop_ticks: int = 0) -> None:
-        self._socket, self._stage, self._driver, self._limits, self._loop_ticks = (
-            socket,
-            stage,
-            driver,
-            limits,
-            loop_ticks,
-        )
-        self._episode: Episode | None = None
+    def __init__(self, socket: WebSocket, game: Game, limits: Limits, loop_ticks: int = 0) -> None:
+        self._socket, self._game, self._limits, self._loop_ticks = socket, game, limits, loop_ticks
+        self._episode: Playable | None = None
         self._playing, self._speed = False, 1.0
         self._wake = asyncio.Event()
         self.on_load: OnLoad | None = None  # called with each level that is played
@@ -66,11 +56,11 @@ class Session:
             await self._socket.send_text(json.dumps({"type": kind, **what}))
 
     async def _warmed(self) -> None:
-        if not self._stage.ready.is_set():
+        if not self._game.ready.is_set():
             await self.tell("warming")
-            while not self._stage.ready.is_set():
+            while not self._game.ready.is_set():
                 await asyncio.sleep(0.05)
-        await self.tell("ready", signals=self._stage.num_signals)
+        await self.tell("ready", signals=self._game.num_signals)
 
     async def _read(self) -> None:
         limits, ends = self._limits, time.monotonic() + self._limits.session_seconds
@@ -111,13 +101,15 @@ class Session:
         if isinstance(message, messages.Load):
             await self._load(message)
         elif isinstance(message, messages.Act):
-            self._driver.hold(message.signals)
+            self._game.hold(message.signals)
+        elif isinstance(message, messages.Drive):
+            self._game.drive(message.robot)
         elif isinstance(message, messages.Speed):
             self._speed = message.value
         else:
             await self._control(message, self._loaded())
 
-    async def _control(self, message: messages.Message, episode: Episode) -> None:
+    async def _control(self, message: messages.Message, episode: Playable) -> None:
         if isinstance(message, messages.Run):
             self._set_playing(message.playing)
             await self.tell("running", playing=message.playing)
@@ -133,20 +125,20 @@ class Session:
         else:
             await self.tell("recording", runs=runs_of(episode.actions), frame_skip=episode.frame_skip)
 
-    def _loaded(self) -> Episode:
+    def _loaded(self) -> Playable:
         if self._episode is None:
             raise ValueError('no level is loaded: send one first, as {"type": "load", "level": {...}}')
         return self._episode
 
     async def _load(self, message: messages.Load) -> None:
-        file = messages.level_of(message.level)
+        episode = self._game.open(message.level)
         self._set_playing(False)
-        self._episode = Episode(self._stage, file, self._driver)
-        await self.tell("scene", **self._episode.scene(), frame_skip=self._episode.frame_skip)
-        await self._socket.send_bytes(self._episode.frame())
+        self._episode = episode
+        await self.tell("scene", **episode.scene(), frame_skip=episode.frame_skip)
+        await self._socket.send_bytes(episode.frame())
         self._set_playing(message.playing)
         if self.on_load is not None:
-            self.on_load(file)
+            self.on_load(episode.file)
 
     def _set_playing(self, playing: bool) -> None:
         self._playing = playing
@@ -164,20 +156,19 @@ class Session:
                 due = time.monotonic()
             assert self._episode is not None
             await self._advance(self._episode)
-            due += _DT / self._speed
+            due += self._game.dt / self._speed
             early = due - time.monotonic()
             if early < -_BEHIND:
                 due = time.monotonic()
             await asyncio.sleep(max(0.0, early))
 
-    async def _advance(self, episode: Episode) -> None:
+    async def _advance(self, episode: Playable) -> None:
         """One tick, told to the page."""
         just_ended = episode.tick()
         await self._socket.send_bytes(episode.frame())
         if just_ended:
-            outcome = {WON: "won", LOST: "lost"}[episode.now.outcome]
-            await self.tell("ended", outcome=outcome, tick=episode.ticks, pairs=episode.deciding())
-        is_over = episode.ended_at is not None and episode.ticks >= episode.ended_at + _AFTERMATH
+            await self.tell("ended", tick=episode.ticks, **episode.result())
+        is_over = episode.ended_at is not None and episode.ticks >= episode.ended_at + _AFTERMATH / self._game.dt
         too_long = episode.ticks >= self._limits.recording_ticks
         if self._loop_ticks and (is_over or episode.ticks >= self._loop_ticks):
             episode.restart()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import secrets
@@ -21,9 +22,10 @@ from minicosm.studio.config import StudioConfig
 from minicosm.studio.drivers import Keys
 from minicosm.studio.folder import LevelFolder
 from minicosm.studio.gallery import Films
+from minicosm.studio.game import PhysicsGame
 from minicosm.studio.session import Session
 from minicosm.studio.stage import Stage
-from minicosm.studio.watching import Run, Watching, driver_of
+from minicosm.studio.watching import Run, Watching
 
 Mode = Literal["edit", "play", "watch"]
 Result = TypeVar("Result")
@@ -65,7 +67,7 @@ class Studio:
         def work() -> None:
             self.stage.warm()
             if self.opening.run is not None:
-                self.opening.run.stage.warm()
+                self.opening.run.warm()
             if makers_too:
                 makers.random_level("m", "random", 0)
 
@@ -84,7 +86,7 @@ class Studio:
     async def play(self, socket: WebSocket) -> None:
         """Serve a page on which a person plays."""
         driver = Keys(self.size_l.num_motor_bindings, self.size_l.num_thruster_bindings, self.size_l.frame_skip)
-        await self._serve(socket, lambda: Session(socket, self.stage, driver, self.config.limits))
+        await self._serve(socket, lambda: Session(socket, PhysicsGame(self.stage, driver), self.config.limits))
 
     async def watch(self, socket: WebSocket) -> None:
         """Serve a page on which the run plays."""
@@ -96,8 +98,8 @@ class Studio:
             )
             await socket.close(1008)
             return
-        time = run.physics.config.max_steps * run.physics.config.frame_skip
-        session = Session(socket, run.stage, driver_of(run), self.config.limits, time)
+        skip = run.physics.config.frame_skip if run.is_physics else 1
+        session = Session(socket, run.game(), self.config.limits, skip * run.env.max_episode_steps)
         watching = Watching(run, session, self._workers)
         session.on_load = watching.ask
         try:
@@ -119,8 +121,8 @@ class Studio:
         except Exception:  # whatever goes wrong in one session, the others go on
             number = secrets.token_hex(3)
             _LOG.exception("session failed (%s)", number)
-            await Session(socket, self.stage, Keys(0, 0, 1), self.config.limits).tell(
-                "closed", text=f"the server met a mistake of its own ({number} in its log): reload the page"
-            )
+            text = f"the server met a mistake of its own ({number} in its log): reload the page"
+            with contextlib.suppress(Exception):  # nobody may be there any more
+                await socket.send_json({"type": "closed", "text": text})
         finally:
             self._sessions -= 1

@@ -13,9 +13,14 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.envs.environment import Environment
+from minicosm.envs.maze import Maze
+from minicosm.envs.nav import Nav
 from minicosm.envs.physics import Physics
 from minicosm.envs.physics.format import LevelFile
 from minicosm.studio.drivers import Trained
+from minicosm.studio.game import Game, PhysicsGame
+from minicosm.studio.map_game import MapGame, MapPrograms
+from minicosm.studio.maps import MapFile, to_level
 from minicosm.studio.session import Session
 from minicosm.studio.stage import Stage
 from minicosm.training import as_policy, evaluate, load_config, load_env, load_params
@@ -49,24 +54,63 @@ class Run:
             raise ValueError(f"{self.name} was trained in {type(self.env).__name__}, which plays no level of physics")
         return self.env
 
-    def success_rate(self, file: LevelFile, seed: int) -> dict[str, float]:
-        """Of 256 episodes on `file`: shares of wins and of losses, and their mean length in s."""
-        level = file.to_level(self.physics.config, file.name or "the level")
+    @functools.cached_property
+    def programs(self) -> MapPrograms:
+        """Where a map is played."""
+        return MapPrograms(self.env, self.policy(1))
+
+    @property
+    def is_physics(self) -> bool:
+        """Its levels are those of the editor; else they are maps. Raises ValueError for a world that is neither."""
+        if not isinstance(self.env, Physics | Nav | Maze):
+            raise ValueError(f"{self.name} was trained in {type(self.env).__name__}, which the studio cannot show")
+        return isinstance(self.env, Physics)
+
+    @property
+    def dt(self) -> float:
+        """Seconds of a step."""
+        return self.physics.config.dt if self.is_physics else self.programs.dt
+
+    def game(self) -> Game:
+        """The run at the controls of one world."""
+        return (
+            PhysicsGame(self.stage, Trained(self.physics, self.policy(1)))
+            if self.is_physics
+            else MapGame(self.programs)
+        )
+
+    def warm(self) -> None:
+        """Compile."""
+        if self.is_physics:
+            self.stage.warm()
+        else:
+            self.programs.warm()
+
+    def success_rate(self, file: LevelFile | MapFile, seed: int) -> dict[str, float]:
+        """Of 256 episodes on `file`: shares of wins and of losses, and their mean length in s.
+
+        On maps these are shares of robots, and a loss is a collision.
+        """
+        if isinstance(file, MapFile):
+            level: Any = to_level(file, self.env)
+        else:
+            level = file.to_level(self.physics.config, file.name or "the level")
         levels = jax.tree.map(lambda x: jnp.broadcast_to(x, (ROLLOUTS, *x.shape)), level)
         outcome = evaluate(self.env, self.policy(ROLLOUTS), levels, jax.random.key(seed))
-        lost = float((outcome.returns.mean(axis=1) < 0).mean())
+        lost = float((outcome.returns.mean(axis=1) < 0).mean()) if self.is_physics else outcome.collision_rate
         return {
-            "won": outcome.level_solve_rate,
+            "won": outcome.solve_rate,
             "lost": lost,
-            "seconds": outcome.mean_length * self.physics.config.dt,
+            "seconds": outcome.mean_length * self.dt,
             "rollouts": ROLLOUTS,
         }
 
 
 def load_run(folder: Path) -> Run:
     """The run in `folder`. Raises ValueError where there is none."""
+    env, config = load_env(folder), load_config(folder)
     params = jax.tree.map(lambda x: x[0], load_params(folder))
-    return Run(folder.name or str(folder), load_env(folder), params, load_config(folder))
+    return Run(folder.name or str(folder), env, params, config)
 
 
 class Watching:
@@ -77,7 +121,7 @@ class Watching:
         self._task: asyncio.Task[None] | None = None
         self._asked = 0
 
-    def ask(self, file: LevelFile) -> None:
+    def ask(self, file: LevelFile | MapFile) -> None:
         """The page gets a message `rate` once the rollouts are done."""
         self.stop()
         self._asked += 1
@@ -88,7 +132,7 @@ class Watching:
         if self._task is not None:
             self._task.cancel()
 
-    async def _measure(self, file: LevelFile, asked: int) -> None:
+    async def _measure(self, file: LevelFile | MapFile, asked: int) -> None:
         await asyncio.sleep(_PAUSE)
         await self._session.tell("measuring")
         try:
@@ -98,8 +142,3 @@ class Watching:
             await self._session.tell("error", text=str(error))
             return
         await self._session.tell("rate", **rate)
-
-
-def driver_of(run: Run) -> Trained:
-    """The run's policy at the controls of one world."""
-    return Trained(run.physics, run.policy(1))

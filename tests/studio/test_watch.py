@@ -43,7 +43,6 @@ def test_the_page_sees_the_agent_and_its_rate(run, tmp_path):
         assert about["mode"] == "watch" and about["run"] == {
             "name": "fresh",
             "world": "physics",
-            "frame_skip": 1,
             "size": "s",
         }
         with server.socket("/socket/watch") as link:

@@ -1,7 +1,6 @@
 // The real engine, on the server, as the page sees it: a socket that is told what is held down and tells where bodies are.
 import { socket } from "./api.js";
 
-const HZ = 60;
 export const OUTCOMES = ["playing", "won", "lost"];
 
 /**
@@ -9,7 +8,8 @@ export const OUTCOMES = ["playing", "won", "lost"];
  * restarted(), rate(message), measuring(), sought(). Frames are kept, so that a run can be looked at again.
  */
 export class Player {
-  constructor(path, on) {
+  constructor(path, on, hz = 60) {
+    this.hz = hz; // ticks a second
     this.path = path;
     this.on = on;
     this.frames = [];
@@ -110,7 +110,7 @@ export class Player {
   /** Move the playhead on by `seconds` towards the newest frame, smoothly: frames come in unevenly. */
   advance(seconds) {
     const target = this.tick - (this.playing ? 1 : 0);
-    this.playhead += this.playing ? seconds * HZ * this.speed : 0;
+    this.playhead += this.playing ? seconds * this.hz * this.speed : 0;
     const off = target - this.playhead;
     this.playhead += Math.abs(off) > 12 || !this.playing ? off : off * Math.min(1, 6 * seconds);
     this.playhead = Math.max(0, Math.min(this.playhead, this.tick));
