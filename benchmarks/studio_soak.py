@@ -3,7 +3,8 @@
     python benchmarks/studio_soak.py --minutes 4
 
 A server of its own is started; each session plays library levels of size L, holds other keys down twice a second, goes
-to the next level when one has ended or lasted long, and takes its run back now and then. Results go to benchmarks/results.
+to the next level when one has ended or lasted long, and takes its run back now and then. Results go to
+benchmarks/results.
 """
 
 import argparse

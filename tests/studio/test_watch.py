@@ -8,6 +8,7 @@ import pytest
 from studio_server import plain, running
 
 import minicosm
+from minicosm.studio import maps
 from minicosm.studio.drivers import Trained
 from minicosm.studio.episode import Episode
 from minicosm.studio.studio import Opening
@@ -43,6 +44,7 @@ def test_the_page_sees_the_agent_and_its_rate(run, tmp_path):
         assert about["mode"] == "watch" and about["run"] == {
             "name": "fresh",
             "world": "physics",
+            "hz": pytest.approx(30),
             "size": "s",
         }
         with server.socket("/socket/watch") as link:
@@ -57,3 +59,73 @@ def test_the_page_sees_the_agent_and_its_rate(run, tmp_path):
             assert "has room for 1" in link.hear("error")["text"]
             link.say(type="load", level=level, playing=True)
             link.hear("restarted")  # an episode whose time is up begins again
+
+
+MAPS = {
+    "nav": {"num_beams": 12, "height": 7, "width": 7, "num_robots": 2, "max_steps": 40},
+    "maze": {"height": 5, "width": 5, "view_kind": "flat", "max_steps": 20},
+}
+OPEN = {
+    "nav": (7, [{"start": [1, 5], "goal": [5, 5], "heading": 0.0}, {"start": [1, 1], "goal": [3, 1]}]),
+    "maze": (5, [{"start": [0, 4], "goal": [4, 4], "heading": 0.0}]),
+}
+
+
+def walled(size, robots):
+    rows = ["#" * size, *["#" + "." * (size - 2) + "#"] * (size - 2), "#" * size] if size == 7 else ["." * size] * size
+    return {"rows": rows, "robots": robots}
+
+
+@pytest.fixture(scope="module", params=MAPS)
+def map_run(request):
+    from minicosm.training.networks import Agent
+
+    env = minicosm.make(request.param, **MAPS[request.param])
+    config = dataclasses.replace(default_config(env), network=NetworkConfig(hidden=(8,)))
+    return Run("fresh", env, Agent.of(env, config.network).init(jax.random.key(0)), config)
+
+
+def test_robots_run_on_drawn_maps_and_a_person_may_drive_one(map_run, tmp_path):
+    world = type(map_run.env).__name__.lower()
+    size, robots = OPEN[world]
+    level = walled(size, robots)
+    count = map_run.env.num_agents
+    with running(tmp_path / "levels", Opening("watch", None, map_run)) as server:
+        random = server.ask("/api/map", {"seed": 1}).json["level"]
+        assert len(random["rows"]) == size and len(random["robots"]) == count
+        with server.socket("/socket/watch") as link:
+            link.hear("ready")
+            for fault, said in (
+                ({"rows": ["..."], "robots": robots}, "the map has 3 x 1 cells"),
+                (level | {"robots": []}, "there is no robot"),
+                (level | {"robots": robots * 5}, "remove some"),
+                (level | {"rows": ["x"]}, "the map: rows[0]"),
+                (level | {"robots": [{"start": [0, 0], "goal": [0, 0]}] * count}, "the map"),
+                ({}, "rows is missing"),
+            ):
+                link.say(type="load", level=fault)
+                assert said in link.hear("error")["text"]
+            link.say(type="drive", robot=9)
+            assert "robot is 9" in link.hear("error")["text"]
+            link.say(type="drive", robot=0)
+            link.say(type="act", signals=[1, 0])  # straight ahead, to the goal
+            link.say(type="load", level=level)
+            assert link.hear("scene")["num_robots"] == count
+            first = np.frombuffer(link.frame(), "<f4")
+            assert (first[2], first[2 + count]) == (robots[0]["start"][0] + 0.5, size - robots[0]["start"][1] - 0.5)
+            for _ in range(3):
+                link.say(type="step")
+            *_, last = (np.frombuffer(link.frame(), "<f4") for _ in range(3))
+            assert last[2] > first[2] and last[2 + count] == pytest.approx(first[2 + count])
+            link.say(type="run", playing=True)
+            rate = link.hear("rate")
+            assert rate["rollouts"] == ROLLOUTS and 0 <= rate["won"] <= 1
+
+
+def test_maps_come_back_as_they_were_drawn(map_run):
+    level = maps.random_map(map_run.env, 3)
+    again = maps.from_level(maps.to_level(maps.read(level), map_run.env), map_run.env)
+    assert again["rows"] == level["rows"]
+    for one, other in zip(again["robots"], level["robots"], strict=True):
+        assert (one["start"], one["goal"]) == (other["start"], other["goal"])
+        assert one["heading"] == pytest.approx(other["heading"])
