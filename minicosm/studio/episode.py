@@ -83,7 +83,7 @@ class Episode:
 
     def scene(self) -> dict[str, Any]:
         """What the page draws."""
-        return scene_of(self.level, self.ids)
+        return scene_of(self.level, self.file, self.ids)
 
     def result(self) -> dict[str, Any]:
         """The outcome, and which shapes decided it."""

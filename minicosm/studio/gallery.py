@@ -60,7 +60,7 @@ class Films:
                 frames.append(now.poses)
             if after > _AFTER or len(frames) >= _MOST_FRAMES:
                 break
-        scene = scene_of(level, slot_ids(file, stage.config))
+        scene = scene_of(level, file, slot_ids(file, stage.config))
         slots = [shape["slot"] for shape in scene["shapes"]]
         poses = np.stack(frames).reshape(len(frames), 3, -1)[:, :, slots]
         moves = np.ptp(poses, axis=0).max(axis=0) > 1e-4

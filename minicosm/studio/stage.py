@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics import Physics, PhysicsConfig, State
+from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine import query
 from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.format import LevelFile
@@ -102,8 +103,8 @@ def deciding_ids(level: Level, ids: list[str], deciding: np.ndarray) -> list[lis
     return [[ids[a], ids[b]] for a, b in pairs(level.size)[deciding].tolist()]
 
 
-def scene_of(level: Level, ids: list[str]) -> dict[str, Any]:
-    """What a page needs to draw `level` when it is told the poses: outlines about the centroids, in metres.
+def scene_of(level: Level, file: LevelFile, ids: list[str]) -> dict[str, Any]:
+    """What a page needs to draw `level`, of `file`, when it is told the poses: outlines about the centroids, in metres.
 
     `ids[s]` is the name of the shape in slot s.
     """
@@ -143,7 +144,8 @@ def scene_of(level: Level, ids: list[str]) -> dict[str, Any]:
         }
         for t in np.flatnonzero(np.asarray(level.thruster_force) > 0).tolist()
     ]
-    return {"shapes": shapes, "joints": joined, "thrusters": jets, "num_shapes": size.num_shapes}
+    room = file.room.size if file.walls is None else [ROOM, ROOM]
+    return {"shapes": shapes, "joints": joined, "thrusters": jets, "num_shapes": size.num_shapes, "room": room}
 
 
 def _binding(value: Any) -> int | str:

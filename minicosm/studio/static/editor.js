@@ -90,6 +90,7 @@ export class Editor {
 
   select(keys) {
     this.selection = new Set(keys);
+    if (this.selection.size) this.hint("");
     this.inspector.typing = false;
     this.inspector.show();
     this.redraw();

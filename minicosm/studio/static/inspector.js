@@ -35,7 +35,8 @@ export class Inspector {
 
   /** A number; `set(draft, value)` gives the next draft. */
   #number(label, value, set, { unit = "", low = -1e4, high = 1e4, step = 0.1 } = {}) {
-    const input = element("input", { type: "number", value: value === null ? "" : String(rounded(value)), step, placeholder: value === null ? "several" : "", "data-field": label, "aria-label": label });
+    const shown = unit === "°" ? Math.round(value * 10) / 10 : rounded(value);
+    const input = element("input", { type: "number", value: value === null ? "" : String(shown), step, placeholder: value === null ? "several" : "", "data-field": label, "aria-label": label });
     const take = () => {
       const given = Number(input.value);
       if (input.value === "" || !Number.isFinite(given)) return;

@@ -123,7 +123,7 @@ export function sceneOf(draft) {
     const owner = all[slot.get(t.shape)], centre = owner.polygon ? centroid(owner.polygon) : [0, 0];
     return { shape: slot.get(t.shape), point: sub(t.point, centre), angle: t.angle, binding: t.binding };
   });
-  return { shapes, joints, thrusters, poses };
+  return { shapes, joints, thrusters, poses, room: draft.walls ? ROOM.size : draft.room.size };
 }
 
 /** Let the polygon's origin be its centroid, so that numbers make sense and it turns about its middle. */

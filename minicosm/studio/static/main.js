@@ -218,6 +218,9 @@ class Studio {
     addEventListener("keydown", (event) => this.#keyDown(event));
     addEventListener("keyup", (event) => this.play.keyUp(event));
     addEventListener("blur", () => this.play.held.release());
+    for (const id of ["inspector", "status", "play"]) { // after a click there, Space plays, and presses nothing again
+      $(id).addEventListener("click", (event) => { if (event.detail > 0 && event.target.closest("button, [type=checkbox]")) this.canvas.focus({ preventScroll: true }); });
+    }
     new ResizeObserver(() => this.fit()).observe($("stage"));
     this.#dropping();
     document.addEventListener("visibilitychange", () => { if (document.hidden && is("play") && this.play.player.playing) this.play.player.run(false); });
@@ -236,7 +239,7 @@ class Studio {
   }
 
   #general(event, command) {
-    const { key } = event, isButton = event.target.closest?.("button");
+    const { key } = event, isButton = event.target.closest?.("button, [type=checkbox]");
     if (key === " " && (this.view === "play" || this.view === "watch" || !isButton || isButton.closest(".tools, .bar"))) { if (!event.repeat) this.togglePlay(); return true; }
     if (key === "?") { this.help(); return true; }
     if (this.view === "gallery") {

@@ -20,7 +20,7 @@ export function drawMap(ctx, { scale, left, top }, maps) {
   const middle = ([column, row]) => [(column + 0.5) * scale, (row + 0.5) * scale];
   const scene = maps.player.scene, radius = (scene?.radius ?? 0.36) * scale, goalRadius = (scene?.goal_radius ?? 0.36) * scale;
   const robots = maps.robotsNow(), onPage = ([x, y]) => [x * scale, (run.height - y) * scale];
-  robots.forEach((robot, i) => { if (robot[5] && robot[3] === 0) fan(ctx, robot, scale, run, colour(i)); });
+  robots.forEach((robot, i) => { if (robot[5] && robot[3] === 0) fan(ctx, robot, scale, run, { colour: colour(i), reach: scene.range }); });
   walls(ctx, level, scale, look);
   level.robots.forEach((robot, i) => target(ctx, middle(robot.goal), goalRadius, colour(i)));
   if (!robots.length) level.robots.forEach((robot, i) => disc(ctx, middle(robot.start), 0, radius, colour(i), look, 0));
@@ -61,7 +61,7 @@ function walls(ctx, level, scale, look) {
 }
 
 /** What a lidar sees: the polygon through the ends of its beams. */
-function fan(ctx, [x, y, heading, , , ranges], scale, run, colour) {
+function fan(ctx, [x, y, heading, , , ranges], scale, run, { colour, reach }) {
   const turn = (2 * Math.PI) / ranges.length;
   ctx.beginPath();
   ranges.forEach((range, k) => {
@@ -69,11 +69,11 @@ function fan(ctx, [x, y, heading, , , ranges], scale, run, colour) {
     ctx[k ? "lineTo" : "moveTo"]((x + range * Math.cos(angle)) * scale, (run.height - y - range * Math.sin(angle)) * scale);
   });
   ctx.closePath();
-  ctx.fillStyle = css(colour, 0.13);
+  const centre = [x * scale, (run.height - y) * scale], fade = ctx.createRadialGradient(...centre, 0, ...centre, reach * scale);
+  fade.addColorStop(0, css(colour, 0.3));
+  fade.addColorStop(1, css(colour, 0.02));
+  ctx.fillStyle = fade;
   ctx.fill();
-  ctx.strokeStyle = css(colour, 0.3);
-  ctx.lineWidth = 1;
-  ctx.stroke();
 }
 
 function target(ctx, at, radius, colour) {

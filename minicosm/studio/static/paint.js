@@ -1,5 +1,5 @@
 // Pictures of a scene, in the look of the engine's own films: shapes, joints, thrusters, and the keys that drive them.
-import { toWorld, turned } from "./geometry.js";
+import { boundsOf, toWorld, turned } from "./geometry.js";
 
 const PIN = 0.065, MOTOR = 0.125, WELD = 0.07, NOZZLE = 0.14, RIM = 0.022, MARK = 0.11; // m, as in the films
 
@@ -16,7 +16,7 @@ export function bindingColour(theme, kind, binding, numMotors) {
  * {motor: binding -> text, thruster: binding -> text}. `poseOf(slot)` is [x, y, rotation].
  */
 export function paintScene(ctx, camera, scene, poseOf, look) {
-  paintWalls(ctx, camera, scene.shapes.filter((shape) => shape.wall), poseOf, look.theme);
+  paintWalls(ctx, camera, scene, poseOf, look.theme);
   const ordered = scene.shapes.filter((shape) => !shape.wall).sort((a, b) => rank(a) - rank(b));
   for (const shape of ordered) paintShape(ctx, camera, shape, poseOf(shape.slot), look.theme);
   for (const joint of scene.joints) paintJoint(ctx, camera, scene, joint, poseOf, look);
@@ -60,28 +60,44 @@ export function tracePath(ctx, camera, shape, pose, grow = 0) {
   }
 }
 
-/** The room's walls reach to the edge of the picture, and have one outline where they meet. */
-function paintWalls(ctx, camera, walls, poseOf, theme) {
-  for (const wall of walls) wall.bled ||= { ...wall, outline: wall.outline.map((c) => bled(toWorld(c, poseOf(wall.slot)))) };
-  const trace = (wall) => tracePath(ctx, camera, wall.bled, [0, 0, 0]);
+const BAND = 0.35; // m of a wall that show its role
+
+/** The room's walls reach to the edge of the picture and have one outline; what is green, blue or red is so near the room. */
+function paintWalls(ctx, camera, { shapes, room }, poseOf, theme) {
+  const walls = shapes.filter((shape) => shape.wall);
+  if (!walls.length) return;
+  if (!walls[0].frame) framed(walls, room, poseOf);
+  const trace = (outline) => tracePath(ctx, camera, { outline }, [0, 0, 0]);
+  const fill = (colour) => { ctx.fillStyle = ctx.strokeStyle = css(colour); ctx.fill(); ctx.stroke(); };
   ctx.strokeStyle = css(theme.fixed_edge);
   ctx.lineWidth = 2 * Math.max(1, RIM * camera.scale);
   ctx.lineJoin = "round";
-  for (const wall of walls) { trace(wall); ctx.stroke(); }
+  for (const wall of walls) { trace(wall.frame.far); ctx.stroke(); }
+  ctx.lineWidth = 1; // no hair line where two walls meet
+  for (const wall of walls) { trace(wall.frame.far); fill(theme.fixed); }
   for (const wall of walls) {
+    if (wall.role === "scenery") continue;
     ctx.save();
-    trace(wall);
-    ctx.fillStyle = ctx.strokeStyle = css(wall.role === "scenery" ? theme.fixed : theme[wall.role]);
-    ctx.lineWidth = 1;
-    ctx.fill();
-    ctx.stroke(); // no hair line where two walls meet
-    if (wall.role === "red") { ctx.clip(); stripes(ctx, camera, wall.bled, [0, 0, 0], theme); }
+    trace(wall.frame.near);
+    fill(theme[wall.role]);
+    ctx.clip();
+    if (wall.role === "red") stripes(ctx, camera, { outline: wall.frame.near }, [0, 0, 0], theme);
     ctx.restore();
   }
 }
 
-/** A wall's corner on its outer side, moved out; the room is at least [0, 5] wide and high. */
-const bled = (corner) => corner.map((v) => (v < -0.3 ? v - 9 : v > 5.3 ? v + 9 : v));
+/** Upright boxes' outlines, with what lies outside of the room moved out (`far`), or in to a band (`near`); slopes stay. */
+function framed(walls, room, poseOf) {
+  const far = (v, most) => (v < -0.15 ? v - 9 : v > most + 0.15 ? v + 9 : v);
+  const near = (v, most) => Math.max(-BAND, Math.min(most + BAND, v));
+  for (const wall of walls) {
+    const outline = wall.outline.map((corner) => toWorld(corner, poseOf(wall.slot)));
+    const [left, bottom, right, top] = boundsOf(outline), at = (v, ...sides) => sides.some((side) => Math.abs(v - side) < 1e-3);
+    const isUpright = outline.every(([x, y]) => at(x, left, right) && at(y, bottom, top));
+    const each = (move) => (isUpright ? outline.map((corner) => corner.map((v, axis) => move(v, room[axis]))) : outline);
+    wall.frame = { far: each(far), near: each(near) };
+  }
+}
 
 function paintShape(ctx, camera, shape, pose, theme) {
   const fill = shape.role === "scenery" ? (shape.static ? theme.fixed : theme.loose) : theme[shape.role];
@@ -126,7 +142,7 @@ function insideRadius(outline) {
 }
 
 function stripes(ctx, camera, shape, pose, theme) {
-  const reach = shape.outline ? Math.max(...shape.outline.map((c) => Math.hypot(...c))) : shape.radius;
+  const reach = shape.outline ? Math.max(...shape.outline.map((c) => Math.hypot(...c))) : shape.radius; // enough, not least
   const period = 0.2, half = period / 4;
   ctx.fillStyle = css(theme.stripe, 0.35);
   for (let k = -Math.ceil(reach / period); k <= Math.ceil(reach / period); k++) {
@@ -236,9 +252,13 @@ function labelsOf(camera, scene, poseOf, look) {
   for (const thruster of scene.thrusters) {
     const text = look.labels.thruster(thruster.binding), pose = poseOf(thruster.shape);
     const at = toWorld(thruster.point, pose), angle = pose[2] + thruster.angle;
-    const beside = camera.toScreen([at[0] - 0.07 * Math.cos(angle) - 0.24 * Math.sin(angle), at[1] - 0.07 * Math.sin(angle) + 0.24 * Math.cos(angle)]);
+    const outer = thruster.point[1] * Math.cos(thruster.angle) - thruster.point[0] * Math.sin(thruster.angle) < 0 ? -0.24 : 0.24; // away from the middle
+    const beside = camera.toScreen(toWorld([-0.07, outer], [...at, angle]));
     if (text) found.push([beside, text, bindingColour(look.theme, "thruster", thruster.binding, look.numMotors)]);
   }
+  found.forEach(([at], i) => { // none lies on another
+    while (found.slice(0, i).some(([other]) => Math.abs(other[0] - at[0]) < 40 && Math.abs(other[1] - at[1]) < 22)) at[0] += 42;
+  });
   return found;
 }
 
