@@ -245,7 +245,7 @@ def watch(
 
     Args:
         run: folder of a training run, as given to `minicosm train --run`.
-        level: name of a library level, or a level file, to begin with.
+        level: name of a library level of the run's world, or a level file, to begin with.
         address: where the page is served.
     """
     _open_studio("watch", level, run, address)
@@ -260,10 +260,7 @@ def _open_studio(
         needs = 'the studio needs packages that are not installed: run pip install "minicosm[studio]"'
         raise ImportError(f"{needs} ({error})") from error
     config = studio.StudioConfig(address.host, address.port, address.token, address.levels)
-    opening = studio.Opening(
-        mode, None if level is None else studio.load_level(level), None if run is None else studio.load_run(run)
-    )
-    studio.serve(config, opening, browser=address.browser)
+    studio.serve(config, studio.opening(mode, level, run), browser=address.browser)
 
 
 def solve(

@@ -2,7 +2,6 @@
 
 from minicosm.studio.config import Limits, StudioConfig
 from minicosm.studio.server import serve
-from minicosm.studio.studio import Opening, load_level
-from minicosm.studio.watching import load_run
+from minicosm.studio.studio import Opening, Studio, opening
 
-__all__ = ["Limits", "Opening", "StudioConfig", "load_level", "load_run", "serve"]
+__all__ = ["Limits", "Opening", "Studio", "StudioConfig", "opening", "serve"]

@@ -100,7 +100,7 @@ class _Pages:
         size_l = self._studio.size_l
         about: dict[str, Any] = {
             "mode": opening.mode,
-            "level": None if opening.level is None else _plain(opening.level),
+            "level": opening.drawn,
             "ready": self._studio.stage.ready.is_set(),
             "folder": str(self._studio.config.levels),
             "themes": {"light": _theme(LIGHT), "dark": _theme(DARK)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
@@ -48,30 +49,37 @@ class Keys:
         return self._held
 
 
+Act = Callable[[jax.Array, State, Any], tuple[jax.Array, Any, jax.Array]]  # key, state, memory -> signals, memory, key
+
+
+def acting(env: Physics, policy: Policy) -> Act:
+    """The compiled way in which a policy of `env`, for one world, turns a state into the bindings' signals."""
+    config = env.config
+
+    def act(key: jax.Array, state: State, memory: Any) -> tuple[jax.Array, Any, jax.Array]:
+        act_key, key = jax.random.split(key)
+        seen = jax.tree.map(lambda part: part[None], observe.observe(state, config))
+        action, memory = policy.act(act_key, seen, memory)
+        return control.signals(action[0], config), memory, key
+
+    return jax.jit(act)
+
+
 class Trained:
-    """A policy that was trained in `env`, acting in one world of it."""
+    """A policy with its memory of an episode; `act` is of `acting`, which many may share."""
 
-    def __init__(self, env: Physics, policy: Policy, seed: int = 0) -> None:
-        config = env.config
-        self.frame_skip = config.frame_skip
-        self._key, self._policy, self._carry = jax.random.key(seed), policy, policy.initial_carry
-
-        def act(key: jax.Array, state: State, carry: Any) -> tuple[jax.Array, Any, jax.Array]:
-            act_key, key = jax.random.split(key)
-            seen = jax.tree.map(lambda part: part[None], observe.observe(state, config))
-            action, carry = policy.act(act_key, seen, carry)
-            return control.signals(action[0], config), carry, key
-
-        self._act = jax.jit(act)
+    def __init__(self, act: Act, initial_memory: Any, frame_skip: int, seed: int = 0) -> None:
+        self.frame_skip = frame_skip
+        self._act, self._initial, self._memory, self._key = act, initial_memory, initial_memory, jax.random.key(seed)
 
     def restart(self) -> None:
         """The policy remembers nothing of the episode before."""
-        self._carry = self._policy.initial_carry
+        self._memory = self._initial
 
     def hold(self, signals: list[float]) -> None:
         """The policy has the keys."""
 
     def signals(self, state: State) -> np.ndarray:
         """What the policy does at `state`."""
-        signals, self._carry, self._key = self._act(self._key, state, self._carry)
+        signals, self._memory, self._key = self._act(self._key, state, self._memory)
         return np.asarray(signals)

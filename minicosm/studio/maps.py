@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -16,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minicosm.envs.environment import Environment
 from minicosm.envs.maze import Maze
+from minicosm.envs.maze import library as maze_library
 from minicosm.envs.maze.level import Level as MazeLevel
-from minicosm.envs.maze.library.text_level import validate as validate_maze
 from minicosm.envs.nav import Level as NavLevel
 from minicosm.envs.nav import Nav, validate
+from minicosm.envs.nav import library as nav_library
 from minicosm.envs.physics import level_text
 
 _Index = Annotated[int, Field(strict=True, ge=0, le=255)]
@@ -102,7 +104,7 @@ def _maze(file: MapFile, env: Maze, walls: np.ndarray) -> MazeLevel:
         direction=jnp.array(faced, jnp.int32),
         goal=jnp.array([robot.goal for robot in file.robots], jnp.int32),
     )
-    validate_maze(level, "the map")
+    maze_library.validate(level, "the map")
     return level
 
 
@@ -137,6 +139,21 @@ def from_level(level: Any, env: Environment[Any, Any]) -> dict[str, Any]:
             for i in np.flatnonzero(np.asarray(level.active))
         ]
     return {"rows": ["".join("#" if wall else "." for wall in row) for row in walls.tolist()], "robots": robots}
+
+
+def load_map(name: str, env: Environment[Any, Any]) -> dict[str, Any]:
+    """A hand-made map by name, or a text file, as the page draws it.
+
+    Raises ValueError or OSError, saying what is wrong, or that it does not fit what the run was trained on.
+    """
+    is_file = name.endswith(".txt") or Path(name).exists()
+    if isinstance(env, Nav):
+        level: Any = nav_library.load_file(name, env.config) if is_file else nav_library.load(name, env.config)
+    else:
+        level = maze_library.from_text(Path(name).read_text("utf-8"), name) if is_file else maze_library.load(name)
+    drawn = from_level(level, env)
+    to_level(read(drawn), env)
+    return drawn
 
 
 def random_map(env: Environment[Any, Any], seed: int) -> dict[str, Any]:

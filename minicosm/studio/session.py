@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from minicosm.studio import messages
 from minicosm.studio.config import Limits
@@ -40,15 +40,21 @@ class Session:
     async def run(self) -> None:
         """Serve the page until it leaves, or a limit is reached."""
         await self._warmed()
-        clock = asyncio.create_task(self._clock())
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._clock())]
         try:
-            await self._read()
-        except WebSocketDisconnect:
-            pass
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            clock.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await clock
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in ends:
+            if isinstance(error, Exception) and not self._has_left(error):
+                raise error
+
+    def _has_left(self, error: Exception) -> bool:
+        """The error is but the page's leaving, which sending and receiving meet as one of these two."""
+        has_closed = WebSocketState.DISCONNECTED in (self._socket.client_state, self._socket.application_state)
+        return isinstance(error, WebSocketDisconnect) or (has_closed and isinstance(error, RuntimeError))
 
     async def tell(self, kind: str, **what: Any) -> None:
         """Send a message; nobody may be there any more."""
@@ -71,8 +77,6 @@ class Session:
                 text = await asyncio.wait_for(self._socket.receive_text(), max(wait, 0.01))
             except asyncio.TimeoutError:
                 await self._close(_TRY_LATER, "nothing was asked for a long time: reload the page to go on")
-                return
-            except RuntimeError:  # it left while it was being sent something
                 return
             except (KeyError, UnicodeDecodeError):  # bytes where text was expected
                 await self.tell("error", text="the message is binary; expected JSON as text")

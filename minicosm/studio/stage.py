@@ -15,7 +15,7 @@ from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine import query
 from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.format import LevelFile
-from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
+from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level, blank
 
 PLAYING, WON, LOST = range(3)  # outcomes
 
@@ -57,9 +57,12 @@ class Stage:
 
     def warm(self) -> None:
         """Compile, so that the first level starts at once."""
-        first = self.begin(self.load(_FIRST))
-        self.tick(first.state, np.zeros(self.num_signals, np.float32))
+        self.tick(self.empty().state, np.zeros(self.num_signals, np.float32))
         self.ready.set()
+
+    def empty(self) -> Tick:
+        """The start of an episode in which there is nothing."""
+        return self.begin(blank(self.config.slots))
 
     def load(self, file: LevelFile) -> Level:
         """The level in this size. Raises ValueError, in one sentence, where it does not fit or cannot be simulated."""
@@ -86,16 +89,6 @@ def _packed(state: State) -> jax.Array:
     ends = jnp.stack([state.success, state.failure])
     parts = [bodies.position[:, 0], bodies.position[:, 1], bodies.rotation, ends, deciding]
     return jnp.concatenate([part.astype(jnp.float32) for part in parts])
-
-
-_FIRST = LevelFile.model_validate(
-    {
-        "shapes": [
-            {"id": "ball", "circle": 0.3, "position": [1.0, 1.0], "role": "green"},
-            {"id": "pad", "box": [1.0, 0.2], "position": [4.0, 0.1], "role": "blue", "static": True},
-        ]
-    }
-)
 
 
 def deciding_ids(level: Level, ids: list[str], deciding: np.ndarray) -> list[list[str]]:

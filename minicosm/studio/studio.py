@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import logging
 import secrets
 import threading
@@ -15,9 +16,9 @@ from typing import Any, Literal, TypeVar
 
 from starlette.websockets import WebSocket
 
-from minicosm.envs.physics import PhysicsConfig, library
+from minicosm.envs.physics import PhysicsConfig, level_text, library
 from minicosm.envs.physics.format import LevelFile
-from minicosm.studio import makers
+from minicosm.studio import makers, maps
 from minicosm.studio.config import StudioConfig
 from minicosm.studio.drivers import Keys
 from minicosm.studio.folder import LevelFolder
@@ -25,7 +26,7 @@ from minicosm.studio.gallery import Films
 from minicosm.studio.game import PhysicsGame
 from minicosm.studio.session import Session
 from minicosm.studio.stage import Stage
-from minicosm.studio.watching import Run, Watching
+from minicosm.studio.watching import Run, Watching, load_run
 
 Mode = Literal["edit", "play", "watch"]
 Result = TypeVar("Result")
@@ -39,12 +40,27 @@ class Opening:
     mode: Mode = "edit"
     level: LevelFile | None = None  # None: what was drawn last, or the gallery
     run: Run | None = None  # who is watched
+    map: dict[str, Any] | None = None  # where, if not in physics
+
+    @property
+    def drawn(self) -> dict[str, Any] | None:
+        """The level as the page draws it."""
+        return self.map if self.level is None else json.loads(level_text.text(self.level))
+
+
+def opening(mode: Mode, level: str | None = None, run: Path | None = None) -> Opening:
+    """What `minicosm edit`, `play` and `watch` show first: a level by name or file, and the run in a folder.
+
+    Raises ValueError or OSError, saying what is wrong with either.
+    """
+    watched = None if run is None else load_run(run)
+    if level is not None and watched is not None and not watched.is_physics:
+        return Opening(mode, None, watched, maps.load_map(level, watched.env))
+    return Opening(mode, None if level is None else load_level(level), watched)
 
 
 def load_level(name: str) -> LevelFile:
     """A library level by name, or a file by path. Raises ValueError or OSError, saying what is wrong."""
-    from minicosm.envs.physics import level_text
-
     is_file = name.endswith(".json") or Path(name).exists()
     return level_text.read(name) if is_file else library.file(name)
 

@@ -17,7 +17,7 @@ from minicosm.envs.maze import Maze
 from minicosm.envs.nav import Nav
 from minicosm.envs.physics import Physics
 from minicosm.envs.physics.format import LevelFile
-from minicosm.studio.drivers import Trained
+from minicosm.studio.drivers import Act, Trained, acting
 from minicosm.studio.game import Game, PhysicsGame
 from minicosm.studio.map_game import MapGame, MapPrograms
 from minicosm.studio.maps import MapFile, to_level
@@ -73,15 +73,20 @@ class Run:
 
     def game(self) -> Game:
         """The run at the controls of one world."""
-        return (
-            PhysicsGame(self.stage, Trained(self.physics, self.policy(1)))
-            if self.is_physics
-            else MapGame(self.programs)
-        )
+        return PhysicsGame(self.stage, self.driver()) if self.is_physics else MapGame(self.programs)
+
+    def driver(self) -> Trained:
+        """The policy, at the start of an episode of physics."""
+        return Trained(self._act, self.policy(1).initial_carry, self.physics.config.frame_skip)
+
+    @functools.cached_property
+    def _act(self) -> Act:
+        return acting(self.physics, self.policy(1))
 
     def warm(self) -> None:
         """Compile."""
         if self.is_physics:
+            self.driver().signals(self.stage.empty().state)
             self.stage.warm()
         else:
             self.programs.warm()

@@ -176,3 +176,23 @@ def test_floods_idlers_and_crowds_are_sent_away(tmp_path, lander):
 def test_watching_without_a_run_says_so(server):
     with server.socket("/socket/watch") as link:
         assert "minicosm watch RUN" in link.hear("closed")["text"]
+
+
+def test_a_mistake_of_the_servers_own_ends_one_session_alone(server, lander, monkeypatch):
+    with server.socket() as good, server.socket() as bad:
+        for link in (good, bad):
+            link.hear("ready")
+            link.say(type="load", level=lander)
+            link.hear("scene")
+
+        def broken(*_):
+            monkeypatch.undo()
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(server.studio.stage, "tick", broken)
+        bad.say(type="run", playing=True)
+        assert "mistake of its own" in bad.hear("closed")["text"]
+        good.say(type="run", playing=True)
+        good.hear("running")
+        first = numbers(good.frame())[0]
+        assert numbers(good.frame())[0] == first + 1

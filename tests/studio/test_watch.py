@@ -8,8 +8,8 @@ import pytest
 from studio_server import plain, running
 
 import minicosm
+from minicosm.envs.nav import Nav
 from minicosm.studio import maps
-from minicosm.studio.drivers import Trained
 from minicosm.studio.episode import Episode
 from minicosm.studio.studio import Opening
 from minicosm.studio.watching import ROLLOUTS, Run
@@ -29,7 +29,7 @@ def run():
 def test_a_policy_acts_once_in_a_step(run):
     from minicosm.envs.physics.format import LevelFile
 
-    episode = Episode(run.stage, LevelFile.model_validate(plain("unicycle_right")), Trained(run.physics, run.policy(1)))
+    episode = Episode(run.stage, LevelFile.model_validate(plain("unicycle_right")), run.driver())
     for _ in range(10):
         episode.tick()
     assert len(episode.actions) == 5
@@ -129,3 +129,14 @@ def test_maps_come_back_as_they_were_drawn(map_run):
     for one, other in zip(again["robots"], level["robots"], strict=True):
         assert (one["start"], one["goal"]) == (other["start"], other["goal"])
         assert one["heading"] == pytest.approx(other["heading"])
+
+
+def test_hand_made_maps_open_by_name_if_they_fit(map_run):
+    nav = isinstance(map_run.env, Nav)
+    fitting = minicosm.make("nav") if nav else minicosm.make("maze")
+    level = maps.load_map("four_rooms", fitting)
+    assert len(level["rows"]) == fitting.config.height and level["robots"]
+    with pytest.raises(ValueError, match="more than the config's|the robots were trained on 5 x 5"):
+        maps.load_map("four_rooms", map_run.env)
+    with pytest.raises(ValueError, match="no library level|no maze|there is no"):
+        maps.load_map("nowhere", map_run.env)

@@ -33,7 +33,7 @@ export class Maps {
 
   async start() {
     try {
-      this.level = (await api.randomMap()).level;
+      this.level = this.about.level || (await api.randomMap()).level;
     } catch (error) {
       toast(error.message, true);
     }

@@ -29,6 +29,7 @@ export function paintOverlay(ctx, editor, scene, poseOfSlot, isDark) {
     for (const j of problem.joints) if (draft.joints[j]) exclaim(ctx, camera.toScreen(draft.joints[j].at), 14);
     for (const t of problem.thrusters) if (draft.thrusters[t]) exclaim(ctx, camera.toScreen(thrusterAt(draft, draft.thrusters[t])), 14);
   }
+  tell(ctx, editor);
   if (editor.tool === "select") handles(ctx, editor, accent, isDark);
   marquee(ctx, editor, accent);
   making(ctx, editor, accent);
@@ -49,6 +50,31 @@ function glow(ctx, editor, key, outline, colour, width) {
     for (const id of [item.a, item.b]) { ctx.globalAlpha = 0.5; outline(id, colour, 1.5, [4, 4]); ctx.globalAlpha = 1; }
     if (item.limits) limits(ctx, camera, draft, item, at, colour);
   }
+}
+
+/** What is wrong with the shape, joint or thruster that is pointed at or selected, in words beside it. */
+function tell(ctx, editor) {
+  const { draft, camera, problems } = editor;
+  const isFaulty = (key) => problems.find((p) => {
+    const part = partOf(key);
+    return part.kind === "shape" ? p.shapes.includes(part.id) : p[`${part.kind}s`].includes(part.index);
+  });
+  const key = [editor.hovered, ...editor.selection].find((one) => one && isFaulty(one));
+  if (!key) return;
+  const part = partOf(key), item = part.kind === "shape" ? shapeOf(draft, part.id) : draft[`${part.kind}s`][part.index];
+  const place = part.kind === "shape" ? item.position : part.kind === "joint" ? item.at : thrusterAt(draft, item);
+  const { text } = isFaulty(key), [x, y] = camera.toScreen(place);
+  ctx.font = "600 12.5px system-ui, sans-serif";
+  const width = ctx.measureText(text).width + 18, left = Math.max(6, Math.min(camera.width - width - 6, x - width / 2));
+  const top = Math.max(6, y - 0.45 * camera.scale - 52);
+  ctx.beginPath();
+  ctx.roundRect(left, top, width, 26, 8);
+  ctx.fillStyle = css(BAD);
+  ctx.fill();
+  ctx.fillStyle = "#fff";
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, left + 9, top + 13.5);
 }
 
 /** The angles between which shape b may turn, about how it points now. */
