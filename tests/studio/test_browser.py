@@ -85,6 +85,8 @@ def test_draw_play_win_save_reopen_undo(page, server):
     page.page.click("dialog .list >> text=My first car")
     page.wait_counts(2, 2, 2)
     assert page.page.input_value("#level-name") == "My first car"
+    page.press("Control+z")  # opening a level can be undone, too
+    page.wait_counts(1, 2, 2)
 
 
 def test_a_closed_tab_loses_nothing_and_a_link_holds_a_level(page, server, chromium):

@@ -28,7 +28,8 @@ export class Editor {
     this.problems = [];
     this.marquee = null;
     this.clip = null;
-    this.savedAs = null;
+    this.documents = 0; // how many levels were opened: a draft says which it is of
+    this.names = new Map(); // of the files that they are saved as
     this.tools = new Tools(this);
     this.inspector = new Inspector($("inspector"), this);
     this.checker = new Checker(this);
@@ -39,11 +40,18 @@ export class Editor {
   get theme() { return this.studio.theme(); }
   get agentCard() { return this.studio.agentCard; }
 
+  get savedAs() { return this.names.get(this.draft.document) ?? null; }
+  set savedAs(name) { this.names.set(this.draft.document, name); }
+
+  /** Another level, in place of this one; Ctrl+Z brings this one back. */
   open(draft, savedAs = null) {
-    this.history = new History(draft);
-    this.savedAs = savedAs;
-    this.selection = new Set();
+    this.documents += 1;
+    const opened = { ...draft, document: this.documents };
+    this.names.set(this.documents, savedAs);
     this.tools.corners = [];
+    this.selection = new Set();
+    if (this.documents === 1) this.history = new History(opened);
+    else this.history.set(opened);
     this.#changed();
   }
 
@@ -53,11 +61,10 @@ export class Editor {
     this.#changed();
   }
 
-  /** Replace all of it, as one change that can be undone. */
+  /** All of this level at once. */
   replace(draft) {
-    this.history.set(draft);
     this.selection = new Set();
-    this.#changed();
+    this.change({ ...draft, document: this.draft.document });
   }
 
   seal() { this.history.seal(); }

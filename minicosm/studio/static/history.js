@@ -34,10 +34,10 @@ export class History {
   }
 }
 
-/** Keep a draft in this browser. What cannot be kept (private windows, full storage) is no reason to stop. */
-export function keep(draft, file) {
+/** Keep what is drawn in this browser. What cannot be kept (private windows, full storage) is no reason to stop. */
+export function keep(editor, file) {
   try {
-    localStorage.setItem(KEY, JSON.stringify({ file, savedAs: draft.savedAs || null, at: Date.now() }));
+    localStorage.setItem(KEY, JSON.stringify({ file, savedAs: editor.savedAs, at: Date.now() }));
   } catch { /* drawn on, unkept */ }
 }
 

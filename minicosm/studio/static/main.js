@@ -178,8 +178,7 @@ class Studio {
       const { level } = await api.randomLevel(size, kind);
       this.fromGallery = null;
       if (this.view !== "edit") await this.show("edit");
-      this.editor.replace(fromFile(level));
-      this.editor.savedAs = null;
+      this.editor.open(fromFile(level));
       this.fit();
     });
   }

@@ -21,6 +21,9 @@ export class Player {
     this.ready = false;
     this.link = null;
     this.queue = [];
+    setInterval(() => { // while somebody looks on, the session is not idle
+      if (this.ready && !document.hidden) this.send({ type: "speed", value: this.speed });
+    }, 120_000);
   }
 
   connect() {
