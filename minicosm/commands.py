@@ -49,19 +49,29 @@ def run(name: str, arguments: Sequence[str]) -> None:
     if name == "train":
         train(list(arguments))
         return
+    if name in ("edit", "play", "watch"):
+        tyro.cli(_of_studio(name), prog=f"minicosm {name}", args=arguments)
+        return
     command: Any = {
         "list": list_worlds,
         "demo": demo,
         "evaluate": evaluate_runs,
         "render": render,
         "bench": bench,
-        "edit": edit,
-        "play": play,
-        "watch": watch,
         "solve": solve,
         "import": import_levels,
     }[name]
     tyro.cli(command, prog=f"minicosm {name}", args=arguments)
+
+
+def _of_studio(name: str) -> Any:
+    """The command of that name. Raises ImportError where the extra is missing."""
+    try:
+        from minicosm.studio import commands as of_studio
+    except ImportError as error:
+        needs = 'the studio needs packages that are not installed: run pip install "minicosm[studio]"'
+        raise ImportError(f"{needs} ({error})") from error
+    return getattr(of_studio, name)
 
 
 def list_worlds() -> None:
@@ -191,76 +201,6 @@ def bench(
     """
     env = minicosm.make(world, **world_settings(set))
     show_speeds(measure_with_progress(throughput.ways_of(env, num_envs), turns))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Address:
-    """Where the page is served."""
-
-    host: str = "127.0.0.1"  # address to listen at; any but this machine's own needs a token
-    port: int = 8642  # where that is taken, one of the next; 0 is any free one
-    token: str | None = None  # secret that the page's address holds, 8 letters or more
-    browser: bool = True  # open a browser
-    levels: Path = Path("levels")  # folder in which levels are saved
-
-
-_ADDRESS = _Address()
-
-
-def edit(
-    level: tyro.conf.Positional[str | None] = None,
-    *,
-    address: tyro.conf.OmitArgPrefixes[_Address] = _ADDRESS,
-) -> None:
-    """Draw and play physics levels on a local web page.
-
-    Args:
-        level: name of a library level, or a level file, to begin with.
-        address: where the page is served.
-    """
-    _open_studio("edit", level, None, address)
-
-
-def play(
-    level: tyro.conf.Positional[str | None] = None,
-    *,
-    address: tyro.conf.OmitArgPrefixes[_Address] = _ADDRESS,
-) -> None:
-    """Play a physics level on a local web page, with the keys.
-
-    Args:
-        level: name of a library level, or a level file; without one, the page shows the library.
-        address: where the page is served.
-    """
-    _open_studio("play", level, None, address)
-
-
-def watch(
-    run: tyro.conf.Positional[Path],
-    level: tyro.conf.Positional[str | None] = None,
-    *,
-    address: tyro.conf.OmitArgPrefixes[_Address] = _ADDRESS,
-) -> None:
-    """See a trained run play the level that you draw, live, on a local web page.
-
-    Args:
-        run: folder of a training run, as given to `minicosm train --run`.
-        level: name of a library level of the run's world, or a level file, to begin with.
-        address: where the page is served.
-    """
-    _open_studio("watch", level, run, address)
-
-
-def _open_studio(
-    mode: Literal["edit", "play", "watch"], level: str | None, run: Path | None, address: _Address
-) -> None:
-    try:
-        from minicosm import studio
-    except ImportError as error:
-        needs = 'the studio needs packages that are not installed: run pip install "minicosm[studio]"'
-        raise ImportError(f"{needs} ({error})") from error
-    config = studio.StudioConfig(address.host, address.port, address.token, address.levels)
-    studio.serve(config, studio.opening(mode, level, run), browser=address.browser)
 
 
 def solve(

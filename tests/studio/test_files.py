@@ -128,3 +128,45 @@ def test_imports_ours_and_kinetix(server, lander):
     assert ours.json["level"]["name"] == "Lunar lander"
     bad = server.ask("/api/import?name=mine.json", body=b'{"env_state": {}}')
     assert bad.status == 400 and bad.json["error"].startswith("mine.json")
+
+
+def of_kinetix():
+    """Four walls, a green box and a blue disc, as Kinetix writes them."""
+
+    def point(x, y):
+        return {"0": float(x), "1": float(y)}
+
+    def body(x, y, half=(0.2, 0.2), **fields):
+        corners = [(half[0] * a, half[1] * b) for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))]
+        zeros = dict.fromkeys(("rotation", "angular_velocity", "restitution", "radius"), 0.0)
+        ones = dict.fromkeys(("inverse_mass", "inverse_inertia", "friction", "density"), 1.0)
+        usual = {
+            "position": point(x, y),
+            "velocity": point(0, 0),
+            "vertices": {str(i): point(*c) for i, c in enumerate(corners)},
+        }
+        counts = {"collision_mode": 1, "active": True, "n_vertices": 4, "role": 0, "highlighted": False}
+        return {**zeros, **ones, **usual, **counts, **fields}
+
+    fixed = {"inverse_mass": 0.0, "inverse_inertia": 0.0, "collision_mode": 2}
+    walls = [
+        body(2.5, -4.8, (2.5, 5.2), **fixed),
+        body(-2.5, 2.5, (2.5, 2.5), **fixed),
+        body(7.5, 2.5, (2.5, 2.5), **fixed),
+        body(2.5, 10.2, (2.5, 5.2), **fixed),
+    ]
+    state = {
+        "polygon": [*walls, body(1, 1, role=1)],
+        "circle": [body(4, 3, role=2, radius=0.3)],
+        "joint": [],
+        "thruster": [],
+    }
+    return {"env_state": state | {"gravity": point(0, -5)}, "static_env_params": {"num_static_fixated_polys": 4}}
+
+
+def test_kinetix_levels_become_ours_and_can_be_saved(server):
+    level = server.ask("/api/import?name=theirs.json", body=json.dumps(of_kinetix()).encode()).json["level"]
+    assert level["name"] == "theirs" and level["gravity"] == [0, -5]
+    assert [shape["role"] for shape in level["shapes"]] == ["green", "blue"] and len(level["walls"]) == 4
+    assert server.ask("/api/check", level).json["problems"] == []
+    assert server.ask("/api/levels/theirs", {"level": level}, "PUT").status == 200

@@ -86,16 +86,15 @@ function paintWalls(ctx, camera, { shapes, room }, poseOf, theme) {
   }
 }
 
-/** Upright boxes' outlines, with what lies outside of the room moved out (`far`), or in to a band (`near`); slopes stay. */
+/** Upright boxes' outlines, their sides at the room's border or beyond moved out (`far`), or in to a band (`near`). */
 function framed(walls, room, poseOf) {
-  const far = (v, most) => (v < -0.15 ? v - 9 : v > most + 0.15 ? v + 9 : v);
-  const near = (v, most) => Math.max(-BAND, Math.min(most + BAND, v));
   for (const wall of walls) {
-    const outline = wall.outline.map((corner) => toWorld(corner, poseOf(wall.slot)));
-    const [left, bottom, right, top] = boundsOf(outline), at = (v, ...sides) => sides.some((side) => Math.abs(v - side) < 1e-3);
-    const isUpright = outline.every(([x, y]) => at(x, left, right) && at(y, bottom, top));
-    const each = (move) => (isUpright ? outline.map((corner) => corner.map((v, axis) => move(v, room[axis]))) : outline);
-    wall.frame = { far: each(far), near: each(near) };
+    const outline = wall.outline.map((corner) => toWorld(corner, poseOf(wall.slot))), box = boundsOf(outline);
+    const is = (v, side) => Math.abs(v - side) < 1e-3;
+    const isUpright = outline.every((corner) => corner.every((v, axis) => is(v, box[axis]) || is(v, box[axis + 2])));
+    const each = (move) => (isUpright ? outline.map((corner) => corner.map(move)) : outline);
+    const far = (v, axis) => (is(v, box[axis]) && v < 0.01 ? v - 9 : is(v, box[axis + 2]) && v > room[axis] - 0.01 ? v + 9 : v);
+    wall.frame = { far: each(far), near: each((v, axis) => Math.max(-BAND, Math.min(room[axis] + BAND, v))) };
   }
 }
 
