@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.environment import Observation, TimeStep
-from minicosm.envs.physics import Physics, PhysicsConfig, State
+from minicosm.envs.physics import Level, Physics, PhysicsConfig, State, engine
 from minicosm.envs.physics import replay as replays
 from minicosm.envs.physics.draw import DrawStyle, draw
 from minicosm.envs.physics.format import LevelFile, smallest_size
@@ -24,6 +24,7 @@ from minicosm.training.record import save_animation
 
 Runs = list[list[Any]]  # [steps, [signals]] each, as in a replay
 _HOLD = 20  # pictures for which a film's last one stays
+_LONGEST_FILM = 1800  # steps, a minute
 _LENGTHS = (128, 256, 1024, 4096, 18_000)  # steps that are compiled for
 
 
@@ -74,7 +75,9 @@ def read(file: LevelFile, runs: Any) -> Recording:
 class Played:
     """The recording played again, exactly: T steps that were really taken, T + 1 states."""
 
-    states: Any  # State, led by T + 1
+    level: Level
+    bodies: engine.State  # led by T + 1
+    signals: np.ndarray  # f32[T + 1, 6]
     observation: np.ndarray  # f32[T + 1, ...]  what an agent of the default settings sees
     action: np.ndarray  # f32[T, 6]
     reward: np.ndarray  # f32[T]
@@ -91,12 +94,14 @@ def play(recording: Recording) -> Played:
     padded[:total] = recording.actions
     config = dataclasses.replace(recording.config, max_steps=10**6)
     level = recording.file.to_level(config, recording.file.name or "the level")
-    first, seen, states, steps = jax.tree.map(np.asarray, _rollout(config, length)(level, padded))
+    seen, bodies, signals, steps = jax.tree.map(np.asarray, _rollout(config, length)(level, padded))
     ended = np.flatnonzero(steps.terminated[:total, 0])
     taken = int(ended[0]) + 1 if len(ended) else total
     limit = recording.config.max_steps
     return Played(
-        states=jax.tree.map(lambda a, b: np.concatenate([a[None], b[:taken]]), first, states),
+        level=level,
+        bodies=jax.tree.map(lambda x: x[: taken + 1], bodies),
+        signals=signals[: taken + 1],
         observation=np.concatenate([seen, steps.observation[:taken, 0]]),
         action=recording.actions[:taken],
         reward=steps.reward[:taken, 0],
@@ -110,15 +115,17 @@ def play(recording: Recording) -> Played:
 def _rollout(config: PhysicsConfig, length: int) -> Any:
     env = Physics(config)
 
-    def roll(level: Any, actions: jax.Array) -> tuple[State, Observation, State, TimeStep]:
+    def roll(level: Level, actions: jax.Array) -> tuple[Observation, engine.State, jax.Array, TimeStep]:
         state, seen = env.reset(jax.random.key(0), level)
 
-        def step(state: State, action: jax.Array) -> tuple[State, tuple[State, TimeStep]]:
+        def step(state: State, action: jax.Array) -> tuple[State, Any]:
             state, timestep = env.step(jax.random.key(0), state, action[None])
-            return state, (state, timestep)
+            return state, (state.bodies, state.signals, timestep)
 
-        _, (states, timesteps) = jax.lax.scan(step, state, actions)
-        return state, seen, states, timesteps
+        _, (bodies, signals, timesteps) = jax.lax.scan(step, state, actions)
+        start = (state.bodies, state.signals)
+        bodies, signals = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, (bodies, signals))
+        return seen, bodies, signals, timesteps
 
     return jax.jit(roll)
 
@@ -153,11 +160,20 @@ def demonstration(recording: Recording) -> bytes:
 
 def film(recording: Recording, kind: Literal["gif", "mp4"], dark: bool = False, pixels: int = 360) -> bytes:
     """The recording as an animation, at half the pace of the ticks (30 steps a second, every other one shown)."""
+    if len(recording.actions) > _LONGEST_FILM:
+        seconds = len(recording.actions) * recording.config.dt
+        raise ValueError(
+            f"the recording lasts {seconds:.0f} s; a film has at most 60 s: keep a replay, or take it back"
+        )
     played = play(recording)
-    style = DrawStyle(pixels=pixels, theme=DARK if dark else LIGHT)
-    drawn = _picture(style)
+    drawn = _picture(DrawStyle(pixels=pixels, theme=DARK if dark else LIGHT))
     shown = [*range(0, len(played.action), 2), len(played.action)]
-    pictures = [np.asarray(drawn(jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), played.states))) for i in shown]
+
+    def picture(i: int) -> np.ndarray:
+        bodies = jax.tree.map(lambda x: x[i], played.bodies)
+        return np.asarray(drawn(played.level, bodies, played.signals[i]))
+
+    pictures = [picture(i) for i in shown]
     with tempfile.TemporaryDirectory() as folder:
         path = save_animation([*pictures, *[pictures[-1]] * _HOLD], Path(folder) / f"film.{kind}", fps=15.0)
         return path.read_bytes()
@@ -165,4 +181,4 @@ def film(recording: Recording, kind: Literal["gif", "mp4"], dark: bool = False, 
 
 @functools.cache
 def _picture(style: DrawStyle) -> Any:
-    return jax.jit(lambda state: draw(state.level, state.bodies, state.signals, style))
+    return jax.jit(lambda level, bodies, signals: draw(level, bodies, signals, style))

@@ -34,6 +34,7 @@ def serve(
         ws_max_size=config.limits.message_bytes,
         ws_max_queue=32,
         h11_max_incomplete_event_size=64 * 1024,
+        limit_concurrency=200,
         timeout_graceful_shutdown=1,
         server_header=False,
         proxy_headers=False,

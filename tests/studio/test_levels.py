@@ -101,6 +101,7 @@ def test_random_and_mutated_levels_are_sound_and_follow_the_seed(server):
         ("/api/mutate", {}, "expected an object"),
         ("/api/export", {"what": "exe", "runs": [[1, [0] * 6]]}, "expected 'gif'"),
         ("/api/export", {"what": "gif", "runs": []}, "expected 1 to"),
+        ("/api/export", {"what": "gif", "runs": [[1801, [0] * 6]]}, "a film has at most 60 s"),
         ("/api/export", {"what": "gif", "runs": [[10**9, [0] * 6]]}, "goes beyond"),
         ("/api/export", {"what": "gif", "runs": [[1, [0] * 5]]}, "6 signals"),
     ],
