@@ -24,7 +24,7 @@ def test_what_is_played_is_what_an_agent_would_play(server):
     config = replay.config(PhysicsConfig(size=library.size_of(name)))
     env = Physics(config)
     step = jax.jit(env.step)
-    state, _ = env.reset(jax.random.key(0), library.load(name, config))
+    state, _ = jax.jit(env.reset)(jax.random.key(0), library.load(name, config))
     for steps, action in enumerate(replay.actions, 1):  # noqa: B007
         state, timestep = step(jax.random.key(0), state, action[None])
         if timestep.terminated[0]:
