@@ -16,6 +16,9 @@ _COMMANDS = {
     "study": "an experiment of the field: whether curricula's scores track what can be learned",
     "render": "record a rollout as GIF or MP4",
     "bench": "measure environment steps per second, natively and through each interface",
+    "edit": "draw and play physics levels on a local web page",
+    "play": "play a physics level on a local web page, with the keys",
+    "watch": "see a trained run play the level that you draw, live, on a local web page",
     "solve": "look for actions that win a physics level, and keep them as a replay",
     "import": "turn level files of other projects into our own",
 }

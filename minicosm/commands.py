@@ -54,6 +54,9 @@ def run(name: str, arguments: Sequence[str]) -> None:
     if name == "train":
         train(list(arguments))
         return
+    if name in ("edit", "play", "watch"):
+        tyro.cli(_of_studio(name), prog=f"minicosm {name}", args=arguments)
+        return
     command: Any = {
         "list": list_worlds,
         "demo": demo,
@@ -65,6 +68,16 @@ def run(name: str, arguments: Sequence[str]) -> None:
         "import": import_levels,
     }[name]
     tyro.cli(command, prog=f"minicosm {name}", args=arguments)
+
+
+def _of_studio(name: str) -> Any:
+    """The command of that name. Raises ImportError where the extra is missing."""
+    try:
+        from minicosm.studio import commands as of_studio
+    except ImportError as error:
+        needs = 'the studio needs packages that are not installed: run pip install "minicosm[studio]"'
+        raise ImportError(f"{needs} ({error})") from error
+    return getattr(of_studio, name)
 
 
 def list_worlds() -> None:

@@ -29,7 +29,7 @@ def test_version(capsys):
     assert run(capsys, "--version")[1].startswith("minicosm 0.")
 
 
-@pytest.mark.parametrize("command", ["list", "demo", "train", "evaluate", "render", "bench"])
+@pytest.mark.parametrize("command", ["list", "demo", "train", "evaluate", "render", "bench", "edit", "play", "watch"])
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
@@ -59,6 +59,11 @@ def test_list_shows_worlds_with_their_spaces(capsys, monkeypatch):
         (["render", "--level", "missing.txt"], "missing.txt"),
         (["bench", "--num-envs", "0"], "num_envs is 0; expected"),
         (["demo", "--seconds", "-1"], "seconds is -1.0"),
+        (["edit", "--host", "0.0.0.0"], "there is no token"),
+        (["play", "cart_pol"], "did you mean 'cart_pole'"),
+        (["play", "missing.json"], "missing.json"),
+        (["watch", "nowhere"], "'nowhere' holds no run"),
+        (["edit", "--port", "1", "--host", "192.0.2.1", "--token", "12345678"], "cannot listen at 192.0.2.1 port 1"),
     ],
 )
 def test_mistakes_are_told_in_one_line(capsys, tmp_path, monkeypatch, arguments, message):
