@@ -35,7 +35,8 @@ SETUPS = {  # our world, the other, and what is the same for both
     "nav": ("nav", "jaxnav", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
     "maze": ("maze", "jaxued", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
     "maze-recurrent": ("maze", "jaxued", {"num_envs": 256, "num_steps": 64, "hidden": [64], "memory": 96}),
-    "physics": ("physics", "kinetix", {"num_envs": 256, "num_steps": 32, "hidden": [128, 128], "memory": 0}),
+    "physics": ("physics", "kinetix", {"num_envs": 256, "num_steps": 64, "hidden": [64, 64], "memory": 0}),
+    "physics-wide": ("physics", "kinetix", {"num_envs": 256, "num_steps": 32, "hidden": [128, 128], "memory": 0}),
 }
 LEARNING = {"epochs": 2, "minibatches": 4}
 
