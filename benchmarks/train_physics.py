@@ -2,6 +2,7 @@
 
     python benchmarks/train_physics.py                     # all levels of size S, 2 M steps each
     python benchmarks/train_physics.py lift_off catapult --steps 500000
+    python benchmarks/train_physics.py --publish results/MACHINE/train_physics.json    # for the studio's gallery
 
 The reward while training is shaped (0.5 per metre that green comes nearer to blue); what is counted is success alone.
 A level counts as solved where at least 90 % of 100 episodes succeed, with actions drawn as in training or with the
@@ -11,6 +12,7 @@ likeliest ones. Written to results/<machine>/: train_physics.json and the learni
 import argparse
 import dataclasses
 import json
+import pathlib
 import resource
 
 import jax
@@ -19,6 +21,7 @@ import matplotlib.pyplot as plt
 
 import minicosm
 from minicosm.envs.physics import RewardConfig, library
+from minicosm.studio import gallery
 from minicosm.training import as_policy, default_config, evaluate, random_policy, sample_levels, train
 
 EPISODES = 100
@@ -62,12 +65,26 @@ def plot(rows: list[dict[str, object]], path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def publish(path: pathlib.Path) -> None:
+    """Let the studio's gallery show what the file of results at `path` says, where no agent did better before."""
+    rates = {name: dict(one) for name, one in gallery.solve_rates().items()}
+    for row in json.loads(path.read_text())["rows"]:
+        rate = max(row["drawn"], row["greedy"])
+        if rate > rates.get(row["level"], {"rate": -1.0})["rate"]:
+            rates[row["level"]] = {"rate": rate, "agent": f"specialist, {row['env_steps'] / 1e6:g} M steps"}
+    gallery.SOLVE_RATES.write_text(json.dumps(dict(sorted(rates.items())), indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("levels", nargs="*", default=list(library.names("s")))
     parser.add_argument("--steps", type=int, default=2_000_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--publish", type=pathlib.Path, help="file of results; nothing is trained")
     args = parser.parse_args()
+    if args.publish:
+        publish(args.publish)
+        return
     folder, rows = machine.results_folder(), []
     for name in args.levels:
         row = specialist(name, args.steps, args.seed)

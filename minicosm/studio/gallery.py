@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,24 @@ from minicosm.envs.physics import library
 from minicosm.studio.slots import slot_ids
 from minicosm.studio.stage import PLAYING, Stage, scene_of
 
+SOLVE_RATES = Path(__file__).parent / "solve_rates.json"
 _MOST_FRAMES = 400
 _AFTER = 20  # ticks shown after the end
 
 
+def solve_rates() -> dict[str, dict[str, Any]]:
+    """Level name -> `rate`, the largest share of episodes that an agent has been seen to win, and which `agent`.
+
+    Levels on which none has been tried are not there. Made by benchmarks/train_physics.py.
+    """
+    rates: dict[str, dict[str, Any]] = json.loads(SOLVE_RATES.read_text(encoding="utf-8"))
+    return rates
+
+
 @functools.cache
 def listed() -> list[dict[str, Any]]:
-    """Every library level: its name in commands, title, size, difficulty and what it is about."""
-    found = []
+    """Every library level: name in commands, title, size, difficulty, what it is about, and the best agent's rate."""
+    found, rates = [], solve_rates()
     for name in library.names():
         file = library.file(name)
         found.append(
@@ -29,6 +41,7 @@ def listed() -> list[dict[str, Any]]:
                 "difficulty": file.difficulty,
                 "description": file.description,
                 "steps": len(library.replay(name).actions),
+                "best": rates.get(name),
             }
         )
     return found

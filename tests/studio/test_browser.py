@@ -202,6 +202,7 @@ def test_the_gallery_finds_and_plays(page):
     page.open()
     page.press("g")
     page.wait(".card >> nth=70")
+    page.wait('.card[data-level=lift_off] .tag:has-text("agent 100 %")')
     page.page.fill("input[type=search]", "lunar")
     page.wait(".card[data-level=cart_pole]", state="hidden")
     page.page.click(".filter >> text=Medium")

@@ -116,6 +116,9 @@ def test_questions_that_make_no_sense_are_answered_by_a_sentence(server, lander,
 def test_the_gallery_plays_the_winning_replays(server):
     listed = server.ask("/api/library").json
     assert [one["name"] for one in listed] == list(library.names())
+    best = {one["name"]: one["best"] for one in listed if one["best"]}
+    assert best["lift_off"] == {"rate": 1.0, "agent": "specialist, 2 M steps"}
+    assert set(best) >= set(library.names("s")) and all(0 <= one["rate"] <= 1 for one in best.values())
     film = server.ask("/api/library/unicycle_right/film").json
     assert len(film["frames"]) > 10 and len(film["frames"][0]) == 3 * len(film["moving"])
     ids = [film["scene"]["shapes"][i]["id"] for i in film["moving"]]

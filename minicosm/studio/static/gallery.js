@@ -71,7 +71,8 @@ export class Gallery {
 
   #card(level) {
     const canvas = element("canvas", { "aria-hidden": "true" });
-    const tags = [element("span", { class: "tag", text: level.size.toUpperCase() }), level.difficulty && element("span", { class: `tag ${level.difficulty}`, text: level.difficulty })];
+    const tags = [element("span", { class: "tag", text: level.size.toUpperCase() }), level.difficulty && element("span", { class: `tag ${level.difficulty}`, text: level.difficulty }),
+      level.best && element("span", { class: "tag", title: `best agent: ${level.best.agent}`, text: `agent ${Math.round(100 * level.best.rate)} %` })];
     const card = { level, canvas, camera: new Camera(), at: Math.random() * 2 };
     card.box = element("button", { class: "card", title: level.description || level.title, "data-level": level.name, on: { click: () => this.studio.pick(level.name), pointerenter: () => { card.hovered = true; }, pointerleave: () => { card.hovered = false; } } },
       canvas, element("div", { class: "about" }, element("div", { class: "tags" }, ...tags.filter(Boolean)), element("strong", { text: level.title }), element("small", { text: level.description })));
