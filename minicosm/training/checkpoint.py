@@ -181,7 +181,13 @@ def _checkpointer() -> Any:
         raise ImportError(
             'checkpoints need orbax-checkpoint, which is not installed: run pip install "minicosm[train]"'
         ) from error
-    return module.StandardCheckpointer()
+    if jax.process_count() == 1:
+        return module.StandardCheckpointer()
+    # the first of several processes reads and writes, and does not wait for the others
+    alone = module.options.MultiprocessingOptions(
+        primary_host=0, active_processes={0}, barrier_sync_key_prefix="minicosm"
+    )
+    return module.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def _is_key(x: Any) -> bool:
