@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
@@ -197,10 +198,11 @@ def _is_key(x: Any) -> bool:
 def _plain(tree: Any) -> Any:
     """`tree` as orbax can store it: PRNG keys as numbers, and one number in place of an array without any."""
 
-    def plain(x: jax.Array) -> jax.Array:
+    def plain(x: Any) -> Any:
         if _is_key(x):
             return jax.random.key_data(x)
-        return x if x.size > 0 else jnp.zeros((1,), x.dtype)
+        zeros = np.zeros if isinstance(x, np.ndarray) else jnp.zeros
+        return x if x.size > 0 else zeros((1,), x.dtype)
 
     return jax.tree.map(plain, tree)
 

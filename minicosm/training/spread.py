@@ -150,14 +150,14 @@ def spread_over(devices: int | None = None) -> Spread:
                 "leave it out"
             )
         devices = there
-    if devices is None or devices == 1:
+    if devices is None:
         return ALONE
     if isinstance(devices, bool) or not isinstance(devices, int) or not 1 <= devices <= there:
         hint = ""
         if jax.default_backend() == "cpu":
-            hint = f"; a CPU counts as several with XLA_FLAGS=--xla_force_host_platform_device_count={devices}"
+            hint = "; a CPU acts as several with XLA_FLAGS=--xla_force_host_platform_device_count=N"
         raise ValueError(f"devices is {devices!r}; expected 1 to {there}, those of {jax.default_backend()}{hint}")
-    return Spread(Mesh(np.array(jax.devices()[:devices]), (WORLDS,)))
+    return ALONE if devices == 1 else Spread(Mesh(np.array(jax.devices()[:devices]), (WORLDS,)))
 
 
 def whole(tree: Any) -> Any:
