@@ -35,6 +35,7 @@ from minicosm.training import (
     TrainResult,
     as_policy,
     default_config,
+    distributed,
     evaluate,
     load_env,
     plot_curves,
@@ -344,6 +345,11 @@ class _Train:
     config: Path | None = None  # TOML file of settings; flags go before it
     seeds: int | None = None  # independent runs side by side; the same as --num-seeds
     levels: int = 1000  # fresh levels on which the trained policy is tried
+    devices: int | None = None  # over which the worlds are spread, docs/scaling.md; by default all, but one of a CPU
+    distributed: bool = False  # one of several processes, as Slurm, Open MPI, Kubernetes or a TPU tells
+    coordinator: str | None = None  # HOST:PORT of the first process, where nothing tells; with the next two
+    num_processes: int | None = None
+    process_id: int | None = None  # from 0
     ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = PPOConfig()
 
 
@@ -357,6 +363,20 @@ def train(arguments: list[str]) -> None:
     env = minicosm.make(world, **{**file.settings, **world_settings(_words_after("--set", arguments))})
     tuned = _Train(world=world, curriculum=file.curriculum, ppo=file.over(default_config(env)))
     asked = tyro.cli(_Train, prog="minicosm train", args=arguments, default=tuned)
+    with contextlib.ExitStack() as processes:
+        by_hand = (asked.coordinator, asked.num_processes, asked.process_id)
+        if asked.distributed or any(each is not None for each in by_hand):
+            processes.enter_context(distributed.joined(distributed.Processes(*by_hand)))
+        env, result = _trained(asked, file)
+        is_first = distributed.is_first()
+    if asked.run is not None and is_first:
+        print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
+    if asked.levels > 0 and is_first:
+        _try_out(env, result, asked.levels)
+
+
+def _trained(asked: _Train, file: settings_file.SettingsFile) -> tuple[Environment[Any, Any], TrainResult]:
+    """Train as `asked` and as `file` says; the first process shows how it goes."""
     env = minicosm.make(asked.world, **{**file.settings, **world_settings(asked.set)})
     config = asked.ppo if asked.seeds is None else dataclasses.replace(asked.ppo, num_seeds=asked.seeds)
     curriculum = None
@@ -365,21 +385,19 @@ def train(arguments: list[str]) -> None:
         curriculum = curricula.make(asked.curriculum, env, config.num_envs, **settings)
     elif asked.teach or file.curriculum_settings:
         raise ValueError(f"there are settings of a curriculum, but none is chosen: say --curriculum, one of {_TAUGHT}")
-    console = Console(stderr=True)
+    devices = distributed.all_devices() if asked.devices is None else asked.devices
     with contextlib.ExitStack() as shown:
-        callbacks: list[Any] = [shown.enter_context(ProgressBar(config, console))]
-        if asked.tensorboard:
+        callbacks: list[Any] = []
+        if distributed.is_first():
+            callbacks.append(shown.enter_context(ProgressBar(config, Console(stderr=True))))
+        if asked.tensorboard and distributed.is_first():
             callbacks.append(shown.enter_context(TensorBoardLog(_folder_of(asked) / "tensorboard")))
 
         def tell(point: CurvePoint) -> None:
             for callback in callbacks:
                 callback(point)
 
-        result = train_agent(env, config, asked.run, callback=tell, resume=asked.resume, curriculum=curriculum)
-    if asked.run is not None:
-        print(f"learning curve: {plot_curves(result.curve, asked.run / 'curve.png', title=asked.world)}")
-    if asked.levels > 0:
-        _try_out(env, result, asked.levels)
+        return env, train_agent(env, config, asked.run, tell, asked.resume, curriculum, devices)
 
 
 def _folder_of(asked: _Train) -> Path:

@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
@@ -181,7 +182,13 @@ def _checkpointer() -> Any:
         raise ImportError(
             'checkpoints need orbax-checkpoint, which is not installed: run pip install "minicosm[train]"'
         ) from error
-    return module.StandardCheckpointer()
+    if jax.process_count() == 1:
+        return module.StandardCheckpointer()
+    # the first of several processes reads and writes, and does not wait for the others
+    alone = module.options.MultiprocessingOptions(
+        primary_host=0, active_processes={0}, barrier_sync_key_prefix="minicosm"
+    )
+    return module.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def _is_key(x: Any) -> bool:
@@ -191,10 +198,11 @@ def _is_key(x: Any) -> bool:
 def _plain(tree: Any) -> Any:
     """`tree` as orbax can store it: PRNG keys as numbers, and one number in place of an array without any."""
 
-    def plain(x: jax.Array) -> jax.Array:
+    def plain(x: Any) -> Any:
         if _is_key(x):
             return jax.random.key_data(x)
-        return x if x.size > 0 else jnp.zeros((1,), x.dtype)
+        zeros = np.zeros if isinstance(x, np.ndarray) else jnp.zeros
+        return x if x.size > 0 else zeros((1,), x.dtype)
 
     return jax.tree.map(plain, tree)
 

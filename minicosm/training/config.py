@@ -139,18 +139,21 @@ class PPOConfig:
         """Steps of the optimiser in the whole run."""
         return self.num_updates * self.epochs * self.minibatches
 
-    def for_agents(self, num_agents: int) -> PPOConfig:
-        """This config, found to fit `num_agents` agents in each world; ValueError where it does not."""
-        lanes = self.num_envs * num_agents
+    def for_agents(self, num_agents: int, num_devices: int = 1) -> PPOConfig:
+        """This config, found to fit `num_agents` agents in each world, and `num_devices`; else ValueError."""
+        _need(self, "num_envs", self.num_envs % num_devices == 0, f"a multiple of the {num_devices} devices")
+        num_envs = self.num_envs // num_devices
+        worlds = "num_envs" if num_devices == 1 else "num_envs / devices"
+        lanes = num_envs * num_agents
         _need(
             self,
             "minibatches",
             lanes % self.minibatches == 0,
-            f"a divisor of num_envs x agents = {self.num_envs} x {num_agents} = {lanes}",
+            f"a divisor of {worlds} x agents = {num_envs} x {num_agents} = {lanes}",
         )
         if self.network.critic == "central":
-            whole = self.num_envs % self.minibatches == 0
-            _need(self, "minibatches", whole, f"a divisor of num_envs, {self.num_envs}, as a central critic needs")
+            whole = num_envs % self.minibatches == 0
+            _need(self, "minibatches", whole, f"a divisor of {worlds}, {num_envs}, as a central critic needs")
         return self
 
 

@@ -19,6 +19,7 @@ from minicosm.training.config import PPOConfig
 from minicosm.training.curves import CURRICULUM
 from minicosm.training.networks import Agent
 from minicosm.training.rollout import Play, Samples, play, start, try_out
+from minicosm.training.spread import ALONE, CUT, WHOLE, Spread
 from minicosm.training.tally import Tally, add, empty, outcome
 from minicosm.wrappers import AutoReplay, EpisodeStats
 
@@ -49,24 +50,40 @@ class TrainState:
     teaching: Teaching | None = None  # where a curriculum chooses the levels
 
 
+def layout(state: TrainState) -> TrainState:
+    """Which arrays of `state`, led by the seeds, are whole on every device, and which are cut among them."""
+
+    def cut(tree: Any) -> Any:
+        return jax.tree.map(lambda x: CUT if x.ndim > 1 else WHOLE, tree)  # a number or a key is for all worlds
+
+    specs: TrainState = dataclasses.replace(jax.tree.map(lambda _: WHOLE, state), play=cut(state.play))
+    if state.teaching is None or specs.teaching is None:
+        return specs
+    return dataclasses.replace(specs, teaching=dataclasses.replace(specs.teaching, tally=cut(state.teaching.tally)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Learner:
     """One run of PPO as pure functions of its state; `jax.vmap` runs several seeds side by side.
 
     With a `curriculum` the worlds are of `AutoReplay` and play what it proposes, anew every `updates_per_proposal`
     updates; without one they draw their own levels.
+
+    Over D devices, `spread`, this is the program of each: `worlds` are its own B / D, and what leads with worlds or
+    lanes is its own part. All else, the curriculum and the levels it proposes included, is the same on all of them.
     """
 
     worlds: EpisodeStats
     agent: Agent
     config: PPOConfig
     curriculum: Curriculum | None = None
+    spread: Spread = ALONE
 
     def init(self, key: jax.Array) -> TrainState:
         """Fresh parameters in freshly seeded worlds."""
         net_key, play_key = jax.random.split(key)
         params = self.agent.init(net_key)
-        opening = start(self.worlds, self.agent, play_key)
+        opening = start(self.worlds, self.agent, play_key, spread=self.spread)
         teaching = None
         if self.curriculum is not None:
             init_key, teach_key = jax.random.split(jax.random.fold_in(key, 1))
@@ -84,20 +101,23 @@ class Learner:
         if self.curriculum is not None:
             period = config.updates_per_proposal_in(self.worlds.env)
             state = jax.lax.cond(index % period == 0, self._with_new_levels, lambda s, _: s, state, index // period)
-        playing, samples, sums = play(self.worlds, self.agent, state.params, state.play, config.num_steps)
+        key, later = self.spread.turn(state.play.key)
+        opening = dataclasses.replace(state.play, key=key)
+        playing, samples, sums = play(self.worlds, self.agent, state.params, opening, config.num_steps)
+        sums = self.spread.sum(sums)
         _, _, next_value, _ = self.agent.think(state.params, playing.features, playing.reset, playing.memory)
         advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
         memory = state.play.memory[None]
 
         key, shuffle_key = jax.random.split(playing.key)
-        playing = dataclasses.replace(playing, key=key)
+        playing = dataclasses.replace(playing, key=key if later is None else later)
         teaching = state.teaching
         if self.curriculum is None or teaching is None:
             params, optimizer, learning = self._learned(state, (samples, advantage, memory), shuffle_key)
             return TrainState(params, optimizer, playing, state.update + 1), sums | learning
 
         tally = add(teaching.tally, samples, advantage)
-        learn = jnp.repeat(teaching.proposal.learn, self.worlds.env.num_agents)
+        learn = jnp.repeat(self.spread.own(teaching.proposal.learn), self.worlds.env.num_agents)
         samples = dataclasses.replace(samples, valid=samples.valid & learn)
         batch = (samples, advantage, memory)
 
@@ -106,7 +126,7 @@ class Learner:
             return state.params, state.optimizer, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), learning)
 
         params, optimizer, learning = jax.lax.cond(
-            jnp.any(learn), lambda: self._learned(state, batch, shuffle_key), stay
+            jnp.any(teaching.proposal.learn), lambda: self._learned(state, batch, shuffle_key), stay
         )
         teaching = dataclasses.replace(teaching, tally=tally)
         sums |= learning | {"updates": jnp.ones(())}
@@ -116,12 +136,17 @@ class Learner:
 
     def try_out(self, params: Any, key: jax.Array, levels: Any, num_steps: int) -> Outcome:
         """What the policy does on each of `levels`, led by L, in `num_steps` ticks; see `curricula.Player`."""
-        config, env = self.config, self.worlds.env
+        config, env, spread = self.config, self.worlds.env, self.spread
+        count = jax.tree.leaves(levels)[0].shape[0]
+        levels = spread.own_share(levels)
         worlds = EpisodeStats(AutoReplay(env, jax.tree.leaves(levels)[0].shape[0]))
-        opening = start(worlds, self.agent, key, levels)
+        opening = start(worlds, self.agent, key, levels, spread)
+        opening = dataclasses.replace(opening, key=spread.own_key(opening.key))
         samples, next_value = try_out(worlds, self.agent, params, opening, num_steps)
         advantage = advantages(samples, next_value, config.gamma, config.gae_lambda)
-        return outcome(add(empty(next_value.shape[0]), samples, advantage), levels, env.num_agents)
+        return spread.gather(
+            outcome(add(empty(next_value.shape[0]), samples, advantage), levels, env.num_agents), count
+        )
 
     def _with_new_levels(self, state: TrainState, index: jax.Array) -> TrainState:
         """Tell the curriculum what happened on the levels in play, and start the next ones, proposal `index`."""
@@ -132,7 +157,8 @@ class Learner:
         proposal = teaching.proposal
 
         def told() -> Any:
-            happened = outcome(teaching.tally, proposal.levels, self.worlds.env.num_agents)
+            levels = self.spread.own(proposal.levels)
+            happened = self.spread.gather(outcome(teaching.tally, levels, self.worlds.env.num_agents))
             return curriculum.update(teaching.state, proposal, happened)
 
         def player(key: jax.Array, levels: Any, num_steps: int) -> Outcome:
@@ -140,7 +166,7 @@ class Learner:
 
         then = jax.lax.cond(index > 0, told, lambda: teaching.state)
         then, proposal = curriculum.propose(propose_key, index, then, player)
-        opening = start(self.worlds, self.agent, play_key, proposal.levels)
+        opening = start(self.worlds, self.agent, play_key, self.spread.own(proposal.levels), self.spread)
         going_on = Teaching(then, proposal, empty(opening.reset.shape[0]), key)
         return dataclasses.replace(state, play=opening, teaching=going_on)
 
@@ -161,18 +187,20 @@ class Learner:
         """PPO's loss of one minibatch, and its parts. Only valid samples count; advantages are standardised over them.
 
         `batch` is (samples, advantage f32[T, N], target f32[T, N], memory f32[1, N, M] before the first tick); `done`
-        is the share of the run that is behind, 0 to 1.
+        is the share of the run that is behind, 0 to 1. Over several devices the minibatch is that of all of them, and
+        what is returned this device's summand of the loss and its parts: their sums over the devices are meant.
         """
-        config, distribution = self.config, self.agent.distribution
+        config, distribution, spread = self.config, self.agent.distribution, self.spread
         samples, advantage, target, memory = batch
         parameters, log_std, value, _ = self.agent.unroll(params, samples.features, samples.reset, memory[0])
-        weight = samples.valid / jnp.maximum(jnp.sum(samples.valid), 1)
+        weight = samples.valid / jnp.maximum(spread.sum(jnp.sum(samples.valid)), 1)
 
         def mean(x: jax.Array) -> jax.Array:
             return jnp.sum(jnp.where(samples.valid, x, 0.0) * weight)
 
-        centred = advantage - mean(advantage)
-        standard = centred / (jnp.sqrt(mean(centred**2)) + 1e-8)
+        # nothing that is differentiated goes between devices
+        centred = advantage - spread.sum(mean(advantage))
+        standard = centred / (jnp.sqrt(spread.sum(mean(centred**2))) + 1e-8)
         log_ratio = distribution.log_prob(parameters, log_std, samples.draw) - samples.log_prob
         ratio = jnp.exp(log_ratio)
         clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
@@ -210,7 +238,7 @@ class Learner:
         params, optimizer = carry
         _, steps = optax.tree_utils.tree_get_all_with_path(optimizer, "count")[0]  # all of its counts are alike
         done = jnp.minimum(steps / self.config.num_optimizer_steps, 1.0)
-        gradient, parts = jax.grad(self.loss, has_aux=True)(params, batch, done)
+        gradient, parts = self.spread.sum(jax.grad(self.loss, has_aux=True)(params, batch, done))
         change, optimizer = self._optimizer.update(gradient, optimizer, params)
         return (optax.apply_updates(params, change), optimizer), {**parts, "minibatches": jnp.float32(1)}
 

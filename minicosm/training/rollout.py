@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from minicosm.envs import struct
 from minicosm.envs.environment import TimeStep
 from minicosm.training.networks import Agent
+from minicosm.training.spread import ALONE, Spread
 from minicosm.wrappers import EpisodeStats
 
 _COUNTED = ("success", "collision")  # info keys whose share over ended episodes is reported where there are any
@@ -44,10 +45,10 @@ class Samples:
     success: jax.Array  # bool[T, N]  the agent has done its task, as of this tick
 
 
-def start(worlds: EpisodeStats, agent: Agent, key: jax.Array, levels: Any = None) -> Play:
+def start(worlds: EpisodeStats, agent: Agent, key: jax.Array, levels: Any = None, spread: Spread = ALONE) -> Play:
     """Seed the worlds and put the agents in them; `levels`, led by B, are for worlds that take them."""
     reset_key, key = jax.random.split(key)
-    state, observation = worlds.reset(reset_key, levels)
+    state, observation = worlds.reset(spread.world_keys(reset_key, worlds.num_envs), levels)
     lanes = worlds.num_envs * worlds.env.num_agents
     return Play(
         worlds=state,

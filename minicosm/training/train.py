@@ -15,9 +15,10 @@ import jax.numpy as jnp
 
 from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
-from minicosm.training import checkpoint
+from minicosm.training import checkpoint, distributed
 from minicosm.training.config import PPOConfig
 from minicosm.training.curves import CurvePoint, append_point, point_of, read_points, write_points
+from minicosm.training.spread import ALONE, WHOLE, here, spread_over, whole
 from minicosm.wrappers import AutoReplay, AutoReset, EpisodeStats
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ Callback = Callable[[CurvePoint], bool | None]  # called after every chunk; True
 
 @dataclasses.dataclass(frozen=True)
 class TrainResult:
-    """What training made. Arrays of `params` and `state` lead with the seeds, S."""
+    """What training made. Arrays of `params` and `state` lead with the seeds, S.
+
+    After a run over several devices, `params` are on one of them, and `state` is spread over all.
+    """
 
     params: Any
     curve: tuple[CurvePoint, ...]
@@ -47,6 +51,7 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     callback: Callback | None = None,
     resume: bool = False,
     curriculum: Curriculum | None = None,
+    devices: int | None = None,
 ) -> TrainResult:
     """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
 
@@ -55,40 +60,46 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     a run that was interrupted and resumed ends with the same numbers as one that was not (on the same kind of device).
     `callback` gets each chunk's `CurvePoint`.
 
-    Raises ValueError when `config` or `curriculum` does not fit `env`, when `run_dir` holds a run and `resume` is
-    False, and when what it holds is damaged or of another world, config or curriculum; OSError where it cannot be
-    written, after which the last checkpoint stands; ImportError without the extra.
+    The worlds are dealt out to `devices`, see docs/scaling.md: one, or all where `jax.distributed` has joined several
+    processes. All of those call this alike; only the first of them uses the folder and the callback.
+
+    Raises ValueError when `config` or `curriculum` does not fit `env` or the devices, when `run_dir` holds a run and
+    `resume` is False, and when what it holds is damaged or of another world, config or curriculum; OSError where it
+    cannot be written, after which the last checkpoint stands; ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
     from minicosm.training.ppo import Learner
 
     agent = Agent.of(env, config.network)
-    config.for_agents(env.num_agents)
+    spread = spread_over(devices)
+    config.for_agents(env.num_agents, spread.num_devices)
+    count = config.num_envs // spread.num_devices
+    worlds = AutoReset(env, count) if curriculum is None else AutoReplay(env, count)
     # a seed is data: another one must not mean compiling again
-    worlds = AutoReset(env, config.num_envs) if curriculum is None else AutoReplay(env, config.num_envs)
-    learner = Learner(EpisodeStats(worlds), agent, dataclasses.replace(config, seed=0), curriculum)
+    learner = Learner(EpisodeStats(worlds), agent, dataclasses.replace(config, seed=0), curriculum, spread)
     _require_fits(curriculum, env, config)
-    folder = Path(run_dir) if run_dir is not None else None
-    if resume and folder is None:
+    if resume and run_dir is None:
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
+    folder = Path(run_dir) if run_dir is not None else None
     points: list[CurvePoint] = []
     if folder is not None and resume:
         state, points = _resume(folder, env, learner, config)
     else:
-        if folder is not None:
+        if folder is not None and distributed.is_first():
             checkpoint.begin_run(folder, env, config, curriculum)
         state = _start(learner, _seeds(config))
     state, points = _run(learner, state, points, folder, callback)
-    return TrainResult(state.params, tuple(points), config, state)
+    params = state.params if spread.mesh is None else here(state.params)
+    return TrainResult(params, tuple(points), config, state)
 
 
 def _run(
     learner: Learner, state: TrainState, points: list[CurvePoint], folder: Path | None, callback: Callback | None
 ) -> tuple[TrainState, list[CurvePoint]]:
     config = learner.config
+    is_first = distributed.is_first()
     clock = _Clock(points[-1] if points else None)
-    update = points[-1].update if points else 0
-    saved = update
+    update = saved = _updates_done(state)
     stop = False
     while update < config.num_updates and not stop:
         count = min(config.updates_per_chunk, config.num_updates - update)
@@ -97,12 +108,14 @@ def _run(
         update += count
         point = point_of(sums, {"update": update, "steps": update * config.steps_per_update, **clock.read()})
         points.append(point)
-        if folder is not None:
+        if folder is not None and is_first:
             append_point(checkpoint.curve_path(folder), point)
-        stop = bool(callback(point)) if callback is not None else False
+        stop = distributed.agree(bool(callback(point)) if callback is not None and is_first else False)
         is_due = update - saved >= config.updates_per_chunk * config.chunks_per_checkpoint
         if folder is not None and (is_due or stop or update == config.num_updates):
-            checkpoint.save_state(folder, state, update)
+            full = state if learner.spread.mesh is None else whole(state)
+            if is_first:
+                checkpoint.save_state(folder, full, update)
             saved = update
     return state, points
 
@@ -111,17 +124,32 @@ def _resume(
     folder: Path, env: Environment[Any, Any], learner: Learner, config: PPOConfig
 ) -> tuple[TrainState, list[CurvePoint]]:
     """The state of the newest checkpoint, and the learning curve up to it; what was written later is dropped."""
-    checkpoint.require_same_run(folder, env, config, learner.curriculum)
-    state = checkpoint.load_state(folder, jax.eval_shape(functools.partial(_start, learner), _seeds(config)))
-    update = int(state.update[0])
-    points = [point for point in read_points(checkpoint.curve_path(folder)) if point.update <= update]
+    keys = _seeds(config)
+    like = jax.eval_shape(functools.partial(_start, learner), keys)
+    state: TrainState | None = None
+    points: list[CurvePoint] = []
+    if distributed.is_first():
+        checkpoint.require_same_run(folder, env, config, learner.curriculum)
+        state = checkpoint.load_state(folder, like)
+        points = _points_before(folder, _updates_done(state))
+    return learner.spread.place(state, like, _layout(learner, keys)), points
+
+
+def _points_before(folder: Path, update: int) -> list[CurvePoint]:
+    """The learning curve up to a checkpoint; the file is cut there."""
+    path = checkpoint.curve_path(folder)
+    points = [point for point in read_points(path) if point.update <= update]
     if not points or points[-1].update != update:
         raise ValueError(
-            f"the learning curve {str(checkpoint.curve_path(folder))!r} does not reach the checkpoint, "
-            f"{update} updates: it is damaged; start a new run in another folder"
+            f"the learning curve {str(path)!r} does not reach the checkpoint, {update} updates: it is damaged; "
+            "start a new run in another folder"
         )
-    write_points(checkpoint.curve_path(folder), points)
-    return state, points
+    write_points(path, points)
+    return points
+
+
+def _updates_done(state: TrainState) -> int:
+    return int(jax.device_get(state.update)[0])
 
 
 def _require_fits(curriculum: Curriculum | None, env: Environment[Any, Any], config: PPOConfig) -> None:
@@ -153,8 +181,11 @@ def _start(learner: Learner, keys: jax.Array) -> TrainState:
     One seed after another: with several at once XLA:CPU (jax 0.10) at times stopped for good, it seems in the batched
     decompositions that orthogonal weights need.
     """
-    joined: TrainState = _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
-    return joined
+    if learner.spread.mesh is not None:
+        started: TrainState = _started_apart(learner, keys)
+    else:
+        started = _joined([_started(learner, keys[s : s + 1]) for s in range(keys.shape[0])])
+    return started
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -163,12 +194,30 @@ def _started(learner: Learner, keys: jax.Array) -> TrainState:
     return state
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _started_apart(learner: Learner, keys: jax.Array) -> TrainState:
+    """On several devices: each starts its own worlds."""
+    start = learner.spread.over(lambda keys: jax.lax.map(learner.init, keys), WHOLE, _layout(learner, keys))
+    state: TrainState = start(keys)
+    return state
+
+
+def _layout(learner: Learner, keys: jax.Array) -> TrainState:
+    """See `ppo.layout`."""
+    from minicosm.training.ppo import layout
+
+    alone = dataclasses.replace(learner, spread=ALONE)
+    specs: TrainState = layout(jax.eval_shape(jax.vmap(alone.init), keys))
+    return specs
+
+
 def _seeds_go_alone(learner: Learner) -> bool:
-    """Whether seeds are learnt one after another: with a curriculum, on a CPU.
+    """Whether seeds are learnt one after another: with a curriculum, on one CPU.
 
     There, side by side is no faster, and a curriculum would do at every proposal what it need only do at some.
     """
-    return learner.curriculum is not None and jax.default_backend() == "cpu"
+    is_alone = learner.spread.mesh is None
+    return is_alone and learner.curriculum is not None and jax.default_backend() == "cpu"
 
 
 def _joined(each: list[Any]) -> Any:
@@ -189,6 +238,15 @@ def _chunk(learner: Learner, state: TrainState, count: int) -> tuple[TrainState,
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _several_updates(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
+    from minicosm.training.ppo import layout
+
+    specs = layout(state)
+    several = learner.spread.over(functools.partial(_updates, learner), (specs, WHOLE), (specs, WHOLE))
+    result: tuple[TrainState, dict[str, jax.Array]] = several(state, count)
+    return result
+
+
+def _updates(learner: Learner, state: TrainState, count: int) -> tuple[TrainState, dict[str, jax.Array]]:
     done = state.update[0]  # the same for all seeds, and not led by them: conditions on it stay conditions
 
     def updates(state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:

@@ -41,14 +41,13 @@ class AutoReplay:
     def reset(self, key: jax.Array, levels: Any = None) -> tuple[AutoReplayState, Observation]:
         """Start the first episode on each of `levels`, led by B; by default on levels of the world's own distribution.
 
-        `key` is one key.
+        `key` is one key, or key[B] for a key per world.
         """
-        level_key, reset_key, key = jax.random.split(key, 3)
+        level_keys, reset_keys, keys = self._keys(key)
         if levels is None:
-            levels = jax.vmap(self.env.sample_level)(jax.random.split(level_key, self.num_envs))
-        first = jax.vmap(self.env.reset)(jax.random.split(reset_key, self.num_envs), levels)
+            levels = jax.vmap(self.env.sample_level)(level_keys)
+        first = jax.vmap(self.env.reset)(reset_keys, levels)
         none = jnp.zeros((self.num_envs,), jnp.int32)
-        keys = jax.random.split(key, self.num_envs)
         return AutoReplayState(first[0], first, keys, jnp.zeros((), jnp.int32), none), first[1]
 
     def step(self, state: AutoReplayState, action: jax.Array) -> tuple[AutoReplayState, TimeStep]:
@@ -65,3 +64,11 @@ class AutoReplay:
         env_state, observation = swap_in(restart, state.first, (env_state, timestep.observation))
         after = dataclasses.replace(state, env_state=env_state, steps=state.steps + 1, episode=state.episode + restart)
         return after, dataclasses.replace(timestep, observation=observation, info=info)
+
+    def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """key[B] each: for the worlds' levels, resets and steps."""
+        if key.ndim == 0:
+            level_key, reset_key, key = (jax.random.split(k, self.num_envs) for k in jax.random.split(key, 3))
+            return level_key, reset_key, key
+        each = jax.vmap(lambda k: jax.random.split(k, 3))(key)
+        return each[:, 0], each[:, 1], each[:, 2]
