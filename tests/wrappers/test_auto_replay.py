@@ -57,6 +57,18 @@ def test_it_plays_as_the_world_itself_does_and_counts_episodes(played):
     np.testing.assert_array_equal(state.episode, episode)
 
 
+def test_a_world_with_a_key_of_its_own_does_not_depend_on_the_others():
+    keys = jax.random.split(jax.random.key(6), B)
+    all_of_them, _ = AutoReplay(MAZE, B).reset(keys)
+    some, _ = AutoReplay(MAZE, 2).reset(keys[2:])
+    for found, expected in ((some.env_state, all_of_them.env_state), (some.first, all_of_them.first)):
+        jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[2:]), found, expected)
+    drawn = np.asarray(jax.random.key_data(all_of_them.key))
+    np.testing.assert_array_equal(jax.random.key_data(some.key), drawn[2:])
+    assert len(np.unique(drawn, axis=0)) == B
+    assert len(np.unique(np.asarray(all_of_them.env_state.rows), axis=0)) > 1
+
+
 def test_only_worlds_that_replay_take_levels():
     with pytest.raises(ValueError, match="AutoReset draws its own levels"):
         EpisodeStats(AutoReset(MAZE, B)).reset(jax.random.key(0), "levels")
