@@ -15,7 +15,7 @@ _COMMANDS = {
     "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
     "study": "an experiment of the field: whether curricula's scores track what can be learned",
     "render": "record a rollout as GIF or MP4",
-    "bench": "measure environment steps per second, natively and through each interface",
+    "bench": "measure environment steps per second through each interface, or compare two measurements",
     "solve": "look for actions that win a physics level, and keep them as a replay",
     "import": "turn level files of other projects into our own",
 }
