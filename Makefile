@@ -3,18 +3,26 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 PIP_INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL_OLDEST = install --quiet --disable-pip-version-check -c constraints-oldest.txt
+OLDEST_TESTS = tests/envs/test_spaces.py tests/envs/test_registry.py tests/envs/test_check.py tests/kernels/test_lidar_kernel.py \
+	tests/wrappers/test_auto_reset.py tests/wrappers/test_to_gymnasium.py tests/wrappers/test_to_gymnasium_vector.py \
+	tests/wrappers/test_to_pettingzoo.py tests/wrappers/test_to_dm_env.py tests/training/test_train.py
 CODE = minicosm tests benchmarks examples .ci
 BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
-.PHONY: help demo test lint format bench rllib clean
+.PHONY: help demo test test-oldest lint format docs report bench release-check rllib clean
 
 help:
 	@echo "make demo    train a robot to navigate, compare speeds, write a GIF and a curve (under 5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff, mypy --strict, import-linter, and that the wheel holds every module"
 	@echo "make format  let ruff format the code"
+	@echo "make docs    build the documentation site into site/, with warnings as errors"
+	@echo "make report  write docs/benchmarks.md and its figures from benchmarks/results"
 	@echo "make bench   throughput side by side with JaxMARL's JaxNav (installs it in an environment of its own)"
 	@echo "make rllib   train through RLlib for a moment (in an environment of its own: Ray pins an older Gymnasium)"
+	@echo "make test-oldest    run some tests with the oldest dependencies that pyproject.toml admits"
+	@echo "make release-check  build sdist and wheel, install the wheel elsewhere, and run the demo from it"
 	@echo "make clean   remove environments and caches"
 
 demo: $(DEMO_VENV)/.installed
@@ -34,6 +42,19 @@ format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix $(CODE)
 	$(VENV)/bin/ruff format $(CODE)
 
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+report: $(VENV)/.installed
+	$(VENV)/bin/python benchmarks/report.py
+
+# pytest's own command, and not `python -m pytest`: the installed package is what is tested, not the checkout.
+test-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/pytest -q $(OLDEST_TESTS)
+
+release-check:
+	$(PYTHON) .ci/check_release.py
+
 bench: $(VENV)/.installed .venv-jaxmarl/.installed
 	$(VENV)/bin/python benchmarks/nav_throughput.py --peer-python .venv-jaxmarl/bin/python
 
@@ -41,7 +62,7 @@ rllib: .venv-rllib/.installed
 	.venv-rllib/bin/python examples/rllib_ppo.py --steps 16384
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) .venv-jaxmarl .venv-rllib .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info minicosm/kernels/_native.so
+	rm -rf $(VENV) $(DEMO_VENV) .venv-docs .venv-oldest .venv-jaxmarl .venv-rllib site .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info minicosm/kernels/_native.so
 
 $(VENV)/.installed: $(BUILT_FROM)
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +73,18 @@ $(DEMO_VENV)/.installed: $(BUILT_FROM)
 	@echo "Installing into $(DEMO_VENV) (about a minute) ..."
 	$(PYTHON) -m venv $(DEMO_VENV)
 	$(DEMO_VENV)/bin/python -m pip $(PIP_INSTALL) -e ".[demo]"
+	touch $@
+
+.venv-docs/.installed: pyproject.toml constraints.txt .ci/docs_packages.py
+	$(PYTHON) -m venv .venv-docs
+	$(PYTHON) .ci/docs_packages.py | xargs .venv-docs/bin/python -m pip $(PIP_INSTALL)
+	touch $@
+
+# jaxlib first: the kernels are compiled for the release that they find.
+.venv-oldest/.installed: $(BUILT_FROM) constraints-oldest.txt $(shell find minicosm -name "*.py")
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) jaxlib
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,cli,plot]" pytest hypothesis array-api-compat
 	touch $@
 
 .venv-jaxmarl/.installed:

@@ -15,7 +15,7 @@ _COMMANDS = {
     "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
     "study": "an experiment of the field: whether curricula's scores track what can be learned",
     "render": "record a rollout as GIF or MP4",
-    "bench": "measure environment steps per second, natively and through each interface",
+    "bench": "measure environment steps per second through each interface, or compare two measurements",
     "edit": "draw and play physics levels on a local web page",
     "play": "play a physics level on a local web page, with the keys",
     "watch": "see a trained run play the level that you draw, live, on a local web page",

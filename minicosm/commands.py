@@ -22,8 +22,8 @@ from minicosm import curricula
 from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
 from minicosm.envs.spaces import Box, Dict, Space
+from minicosm.studies import comparison, evaluation, evaluation_report, extremes, film, regret_report, throughput
 from minicosm.studies import demo as demonstration
-from minicosm.studies import evaluation, evaluation_report, extremes, film, regret_report, throughput
 from minicosm.studies.evaluation import EvaluationConfig
 from minicosm.studies.regret_study import RegretStudy, RegretStudyConfig
 from minicosm.studies.tables import measure_with_progress, show_speeds
@@ -233,23 +233,43 @@ def study(  # noqa: PLR0913 - these are the command's flags
         print(f"written: {path}")
 
 
-def bench(
+def bench(  # noqa: PLR0913 - these are the command's flags
     world: tyro.conf.Positional[str] = "nav",
     *,
     num_envs: tuple[int, ...] = (1, 64, 1024),
     turns: int = 5,
+    out: Path | None = None,
+    compare: tuple[Path, Path] | None = None,
+    threshold: float = 0.2,
     set: Settings = (),
 ) -> None:
-    """Measure environment steps per second, natively and through each interface.
+    """Measure environment steps per second, natively and through each interface; or compare two measurements.
 
     Args:
         world: name of the world, see `minicosm list`.
         num_envs: batch sizes to measure.
         turns: how many turns each way of stepping takes; the median counts.
+        out: JSON file to keep the measurement in, for --compare.
+        compare: OLD and NEW, two such files; measures nothing, and ends with status 1 where something became slower.
+        threshold: share of the speed that may be lost, since machines are not equally fast at all times.
         set: settings of the world, e.g. --set num_robots=4.
     """
-    env = minicosm.make(world, **world_settings(set))
-    show_speeds(measure_with_progress(throughput.ways_of(env, num_envs), turns))
+    if compare is not None:
+        old, new = (comparison.read(path) for path in compare)
+        found = comparison.changes(old, new)
+        slower = comparison.regressions(found, threshold)
+        comparison.show(old, new, found, slower)
+        if slower:
+            print(f"{len(slower)} of {len(found)} ways lost more than {threshold:.0%} of their speed")
+            raise SystemExit(1)
+        return
+    settings = world_settings(set)
+    env = minicosm.make(world, **settings)
+    speeds = measure_with_progress(throughput.ways_of(env, num_envs), turns)
+    show_speeds(speeds)
+    if out is not None:
+        measured = comparison.Measurement(world, settings, comparison.conditions(), tuple(speeds))
+        print(f"written: {comparison.write(measured, out)}")
 
 
 def solve(

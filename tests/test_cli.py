@@ -129,9 +129,12 @@ def test_train_reads_a_file_and_tells_of_wrong_curricula(capsys, tmp_path):
         assert status == 2 and err.startswith("error: ") and said in err
 
 
-def test_bench_prints_a_table(capsys):
-    status, out, _ = run(capsys, "bench", "nav", "--num-envs", "2", "--turns", "1", *SMALL)
-    assert status == 0
+def test_bench_prints_a_table_and_keeps_it(capsys, tmp_path):
+    kept = tmp_path / "speeds.json"
+    flags = ["--num-envs", "2", "--turns", "1", "--out", str(kept)]
+    status, out, _ = run(capsys, "bench", "nav", *flags, *SMALL)
+    assert status == 0 and f"written: {kept}" in out
+    assert run(capsys, "bench", "--compare", str(kept), str(kept))[0] == 0
     for text in ("native JAX", "Gymnasium VectorEnv", "this task, plain Python loop", "PettingZoo"):
         assert text in out
 

@@ -36,7 +36,32 @@ def test_a_taken_name_is_refused_and_the_same_entry_is_not():
         registry.register(registry.Entry("nav", "x:Y", "x:Z", {}, "another"))
 
 
-def test_importing_the_package_loads_no_jax_and_takes_no_device():
-    code = "import sys, minicosm; minicosm.names(); print([m for m in ('jax', 'torch', 'flax') if m in sys.modules])"
+HEAVY = (
+    "jax",
+    "torch",
+    "flax",
+    "optax",
+    "orbax",
+    "scipy",
+    "matplotlib",
+    "pydantic",
+    "tyro",
+    "dm_env",
+    "stable_baselines3",
+)
+
+
+def python(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import sys, minicosm; minicosm.names(); print([m for m in {HEAVY} if m in sys.modules])"
+    assert python(code) == "[]"
+
+
+def test_making_a_world_takes_no_device():
+    code = "import minicosm, minicosm.wrappers; minicosm.make('nav').observation_space; minicosm.make('maze')\n"
+    code += "from jax._src import xla_bridge; print(xla_bridge.backends_are_initialized())"
+    assert python(code) == "False"

@@ -1,0 +1,239 @@
+"""Write docs/benchmarks.md and its figures from the files of results. That page is never edited by hand.
+
+python benchmarks/report.py           # or: make report
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from results_files import Results, Row, read_all
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS, PAGE, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", "images/benchmarks"
+OURS = ("minicosm", "minicosm-scan", "kernel", "reference")
+NAMES = {
+    "minicosm": "minicosm",
+    "minicosm-scan": "minicosm, loop on the device",
+    "kernel": "minicosm, kernel",
+    "reference": "minicosm, pure JAX",
+    "jaxnav": "JaxNav",
+    "jaxued": "JaxUED",
+    "jaxued-replay": "JaxUED, one level replayed",
+    "xland": "XLand-MiniGrid",
+    "kinetix": "Kinetix",
+    "jax2d": "Jax2D",
+    "gymnasium": "Gymnasium",
+}
+ABOUT = {  # by name of the file: heading, and what the reader must know
+    "nav_throughput": (
+        "Navigation",
+        "Beside JaxMARL's JaxNav: 11×11 maps, 200 beams, 500-step episodes, random actions, new maps at every reset.",
+    ),
+    "nav_device": ("Navigation, sweep on one device", "Automatic reset, random actions, the loop on the device."),
+    "maze_throughput": (
+        "Mazes",
+        "13×13, a new level at every reset. JaxUED's replayed form draws no levels, and so is another task.",
+    ),
+    "physics_throughput": ("Physics", "Whole environment steps, with new random levels at every reset."),
+    "lander_throughput": (
+        "Lunar lander",
+        "Our level beside Gymnasium's on Box2D, in a SyncVectorEnv, and envpool's. Ours steps two ticks of 1/60 s an "
+        "action, theirs one of 1/50 s.",
+    ),
+    "engine_throughput": ("Rigid-body engine", "Ticks of Kinetix's own random levels, with fixed random actions."),
+    "engine_device": ("Rigid-body engine, sweep on one device", "Kinetix's random levels, tiled over the batch."),
+    "ppo_throughput": (
+        "Whole training",
+        "Playing and learning by PPO, with the same net, batch, epochs and minibatches on both sides.",
+    ),
+    "adapters_throughput": ("Interfaces", "The same worlds through each interface, in one process."),
+    "adapters_overhead": ("What the VectorEnv adds", "A run of these alone."),
+}
+HEAD = """# Benchmarks
+
+*Made by `benchmarks/report.py` from the files under `benchmarks/results`. Do not edit: measure, then `make report`.*
+
+In each table all sides took turns on one machine, and medians of the turns count. The machines were shared with other
+work: trust ratios, and of these the large ones. "Per CPU" is per second of processor time, which other work disturbs
+less. A ratio below 1 means that the other side was faster. What is not in a table was not measured.
+"""
+
+FLOOR = (
+    "The floor: operations and bytes that XLA counts in one step, and the gap to what the machine's best rate of "
+    "float32 arithmetic would allow."
+)
+
+
+def page(found: Sequence[Results]) -> str:
+    """The text of the page."""
+    order = [*ABOUT, *sorted({results.name for results in found} - set(ABOUT))]
+    parts = [HEAD, _machines(found)]
+    for name in order:
+        of_name = [results for results in found if results.name == name]
+        if of_name:
+            title, note = ABOUT.get(name, (name.replace("_", " ").capitalize(), ""))
+            parts += [f"## {title}\n", *([f"{note}\n"] if note else [])]
+            parts += [_section(results) for results in of_name]
+    return "\n".join(parts)
+
+
+def _machines(found: Sequence[Results]) -> str:
+    rows = {}
+    for results in found:
+        told = results.head.get("machine", {})
+        cells = (results.machine, told.get("processor", ""), told.get("cores", ""), results.head.get("device", ""))
+        rows[results.machine] = cells if cells[3] or results.machine not in rows else rows[results.machine]
+    return "## Machines\n\n" + _table(("folder", "processor", "cores", "device"), list(rows.values()))
+
+
+def _section(results: Results) -> str:
+    parts = [f"### On {results.machine}\n", _provenance(results), _speeds(results)]
+    if any(row.floor for row in results.rows):
+        parts += [f"{FLOOR}\n", _floors(results)]
+    if sweeps(results):
+        parts.append(f"![{results.unit} against the number of worlds]({IMAGES}/{results.machine}-{results.name}.svg)\n")
+    return "\n".join(part for part in parts if part)
+
+
+def _provenance(results: Results) -> str:
+    head = results.head
+    versions = {name: version for name, version in (head.get("versions") or {}).items() if version}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    peers = ", ".join(f"{name} {version}" for name, version in (head.get("peer_versions") or {}).items())
+    parts = [f"Commit `{head.get('commit', 'unknown')}`", f"Python {head.get('python', 'unknown')}", told]
+    parts += [f"kernels {head['kernels']}"] if head.get("kernels") else []
+    parts += [f"the other side: {peers}"] if peers else []
+    return "; ".join(part for part in parts if part) + f". Rates are in {results.unit}.\n"
+
+
+def _speeds(results: Results) -> str:
+    settings = tuple(dict.fromkeys(name for row in results.rows for name in row.settings))
+    has_worlds = any(row.worlds is not None for row in results.rows)
+    names = results.implementations
+    peers = [name for name in names if name not in OURS] if names[0] in OURS else []
+    compiles = any(figure.compile_s for row in results.rows for figure in row.figures.values())
+    header = [*settings, *(["worlds"] if has_worlds else [])]
+    header += [NAMES.get(name, name) for name in names]
+    header += [f"over {NAMES.get(name, name)} (per CPU)" for name in peers]
+    header += ["compile, s"] if compiles else []
+    rows = []
+    for row in results.rows:
+        cells: list[Any] = [row.settings.get(name, "") for name in settings]
+        cells += [f"{row.worlds:,}" if row.worlds is not None else ""] if has_worlds else []
+        cells += [number(row.figures[name].rate) if name in row.figures else "" for name in names]
+        cells += [_ratio(row, names[0], name) for name in peers]
+        cells += [_compiles(row)] if compiles else []
+        rows.append(cells)
+    return _table(header, rows)
+
+
+def _ratio(row: Row, ours: str, peer: str) -> str:
+    first = next((row.figures[name] for name in row.figures if name in OURS), row.figures.get(ours))
+    other = row.figures.get(peer)
+    if first is None or other is None:
+        return ""
+    wall = times(first.rate / other.rate)
+    if first.per_cpu_second and other.per_cpu_second:
+        return f"{wall} ({times(first.per_cpu_second / other.per_cpu_second)})"
+    return wall
+
+
+def _compiles(row: Row) -> str:
+    return " / ".join(f"{figure.compile_s:.0f}" if figure.compile_s else "–" for figure in row.figures.values())
+
+
+def _floors(results: Results) -> str:
+    columns = ("operations_per_env_step", "bytes_per_env_step", "env_steps_per_s_at_peak", "gap")
+    header = ["setting", "operations a step", "bytes a step", "steps/s at best", "gap"]
+    rows = []
+    for row in results.rows:
+        if row.floor:
+            setting = ", ".join(f"{name} {value}" for name, value in {**row.settings, "worlds": row.worlds}.items())
+            cells = [row.floor.get(name) for name in columns]
+            shown = [number(cell) if cell is not None else "" for cell in cells[:-1]]
+            rows.append([setting, *shown, f"{cells[-1]:.1f}" if cells[-1] is not None else ""])
+    return _table(header, rows)
+
+
+def sweeps(results: Results) -> dict[tuple[str, str], list[tuple[int, float]]]:
+    """Points (worlds, rate) by setting and implementation, of those measured at 3 numbers of worlds or more."""
+    lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for row in results.rows:
+        for name, figure in row.figures.items():
+            if row.worlds is not None:
+                setting = ", ".join(f"{key} {value}" for key, value in row.settings.items())
+                lines.setdefault((setting, name), []).append((row.worlds, figure.rate))
+    return {line: sorted(points) for line, points in lines.items() if len({worlds for worlds, _ in points}) >= 3}
+
+
+def number(value: float) -> str:
+    """A rate in three digits: 3.37 M, 416 k, 268."""
+    for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{letter}"
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio in two or three digits: 111x, 2.3x, 0.15x."""
+    return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x" if ratio >= 1 else f"{ratio:.2f}x"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in (header, *rows)]
+    lines.insert(1, "|" + "---|" * len(header))
+    return "\n".join(lines) + "\n"
+
+
+def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
+    """A log-log figure for every file that holds a sweep, with a panel for each setting."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.hashsalt": "minicosm", "svg.fonttype": "none"})  # equal figures give equal files
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for results in found:
+        if lines := sweeps(results):
+            written.append(folder / f"{results.machine}-{results.name}.svg")
+            _draw_one(results, lines, written[-1])
+    return written
+
+
+def _draw_one(results: Results, lines: Mapping[tuple[str, str], list[tuple[int, float]]], path: pathlib.Path) -> None:
+    from matplotlib import pyplot
+
+    settings = list(dict.fromkeys(setting for setting, _ in lines))
+    colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(name for _, name in lines))}
+    size = (1.6 + 3.2 * len(settings), 3.4)
+    figure, panels = pyplot.subplots(1, len(settings), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axes, setting in zip(panels[0], settings, strict=True):
+        for (of, name), points in lines.items():
+            if of == setting:
+                style = "-" if name in OURS else "--"
+                axes.plot(
+                    *zip(*points, strict=True), style, marker="o", markersize=3, color=colours[name], linewidth=1.2
+                )
+        axes.set(xscale="log", yscale="log", xlabel="worlds", title=setting)
+        axes.grid(which="major", linewidth=0.4)
+    panels[0][0].set_ylabel(results.unit)
+    handles = [pyplot.Line2D([], [], color=colour, label=NAMES.get(name, name)) for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside right center", fontsize=7, frameon=False)
+    figure.suptitle(f"{ABOUT.get(results.name, (results.name,))[0]}, {results.machine}", fontsize=10)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main() -> None:
+    found = read_all(RESULTS)
+    PAGE.write_text(page(found), encoding="utf-8")
+    for path in (PAGE, *draw(found, ROOT / "docs" / IMAGES)):
+        print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

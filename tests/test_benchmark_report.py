@@ -1,0 +1,88 @@
+"""The page of benchmarks says what the files of results say."""
+
+import json
+import pathlib
+import re
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def report():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import report
+
+        yield report
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+
+
+def write(folder, machine, name, **content):
+    path = folder / machine / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": {"processor": machine.upper(), "cores": 2}, "commit": "abc", **content}))
+
+
+def speeds(ours, theirs):
+    return {
+        "minicosm": {"env_steps_per_s": ours, "env_steps_per_cpu_s": ours, "compile_s": 4.2},
+        "peer": {"env_steps_per_s": theirs, "env_steps_per_cpu_s": 2 * theirs, "compile_s": 8},
+    }
+
+
+def test_the_committed_page_is_what_the_files_give(report):
+    made = report.page(report.read_all(report.RESULTS))
+    assert report.PAGE.read_text(encoding="utf-8") == made, "run make report, and commit what it writes"
+    for image in re.findall(r"\]\((images/[^)]+)\)", made):
+        assert (report.PAGE.parent / image).exists(), f"{image} is missing: run make report"
+
+
+def test_rates_ratios_and_settings_come_from_the_file(report, tmp_path):
+    rows = [
+        {"robots": 3, "batch": 64, "ratio": 2.0, **speeds(2000, 1000)},
+        {"robots": 3, "batch": 128, **speeds(10, 40)},
+    ]
+    write(tmp_path, "here", "nav_throughput", rows=rows)
+    text = report.page(report.read_all(tmp_path))
+    assert "| robots | worlds | minicosm | peer | over peer (per CPU) | compile, s |" in text
+    assert "| 3 | 64 | 2.00 k | 1.00 k | 2.0x (1.0x) | 4 / 8 |" in text
+    assert "| 3 | 128 | 10 | 40 | 0.25x (0.12x) | 4 / 8 |" in text
+
+
+def test_every_machine_has_its_own_labelled_part(report, tmp_path):
+    for machine in ("one", "two"):
+        write(tmp_path, machine, "maze_throughput", rows=[{"batch": 8, **speeds(9, 3)}])
+    text = report.page(report.read_all(tmp_path))
+    assert text.count("## Mazes") == 1
+    assert text.index("### On one") < text.index("### On two")
+    assert "| one | ONE | 2 |" in text and "| two | TWO | 2 |" in text
+
+
+def test_a_file_of_an_unknown_script_is_shown_and_one_without_rates_is_not(report, tmp_path):
+    write(tmp_path, "here", "new_thing", rows=[{"worlds": 4, "steps_per_s": {"a way": 1.5e6}}])
+    write(tmp_path, "here", "train_nav", rows=[{"level": "x", "drawn": 0.5}])
+    text = report.page(report.read_all(tmp_path))
+    assert "## New thing" in text and "| 4 | 1.50 M |" in text and "Rates are in steps/s" in text
+    assert "train" not in text.lower().replace("training", "")
+
+
+def test_a_sweep_is_drawn(report, tmp_path):
+    rows = [{"batch": batch, **speeds(10.0 * batch, batch)} for batch in (1, 64, 4096)]
+    write(tmp_path, "here", "nav_throughput", rows=rows)
+    found = report.read_all(tmp_path)
+    (path,) = report.draw(found, tmp_path / "images")
+    assert path.name in report.page(found)
+    assert "worlds" in path.read_text(encoding="utf-8")
+    write(tmp_path, "here", "nav_throughput", rows=rows[:2])
+    assert report.draw(report.read_all(tmp_path), tmp_path / "images") == []
+
+
+def test_a_damaged_file_is_named(report, tmp_path):
+    write(tmp_path, "here", "nav_throughput", rows=[])
+    (tmp_path / "here" / "nav_throughput.json").write_text("{")
+    with pytest.raises(ValueError, match=r"nav_throughput.json is no file of results"):
+        report.read_all(tmp_path)
