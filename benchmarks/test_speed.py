@@ -1,7 +1,7 @@
 """A short form of the benchmarks, for every day: one tick of each family, natively and as Gymnasium has it.
 
     pip install -e ".[bench]"
-    pytest benchmarks --benchmark-only                              # about a minute
+    pytest benchmarks --benchmark-only                              # about two minutes
     pytest benchmarks --benchmark-only --benchmark-autosave         # keep it; --benchmark-compare shows what changed
 
 The figures of this project come from the other scripts here, which alternate with other implementations.
