@@ -18,6 +18,7 @@ from minicosm.envs.environment import Environment
 from minicosm.training import checkpoint
 from minicosm.training.config import PPOConfig
 from minicosm.training.curves import CurvePoint, append_point, point_of, read_points, write_points
+from minicosm.training.start import Start
 from minicosm.wrappers import AutoReplay, AutoReset, EpisodeStats
 
 if TYPE_CHECKING:
@@ -47,17 +48,18 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     callback: Callback | None = None,
     resume: bool = False,
     curriculum: Curriculum | None = None,
+    start: Start | None = None,
 ) -> TrainResult:
     """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
 
     A `curriculum`, see `minicosm.curricula.make`, chooses the levels; without one each episode has a fresh one. It must
     be made for `env` and `config.num_envs` worlds. With a `run_dir`, the learning curve and checkpoints are kept there;
     a run that was interrupted and resumed ends with the same numbers as one that was not (on the same kind of device).
-    `callback` gets each chunk's `CurvePoint`.
+    `callback` gets each chunk's `CurvePoint`. `start` holds parameters to begin with, of another run.
 
-    Raises ValueError when `config` or `curriculum` does not fit `env`, when `run_dir` holds a run and `resume` is
-    False, and when what it holds is damaged or of another world, config or curriculum; OSError where it cannot be
-    written, after which the last checkpoint stands; ImportError without the extra.
+    Raises ValueError when `config` or `curriculum` does not fit `env`, when `start` is of another net, when `run_dir`
+    holds a run and `resume` is False, and when what it holds is damaged or of another world, config or curriculum;
+    OSError where it cannot be written, after which the last checkpoint stands; ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
     from minicosm.training.ppo import Learner
@@ -78,6 +80,7 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
         if folder is not None:
             checkpoint.begin_run(folder, env, config, curriculum)
         state = _start(learner, _seeds(config))
+        state = state if start is None else start.put_into(state)
     state, points = _run(learner, state, points, folder, callback)
     return TrainResult(state.params, tuple(points), config, state)
 
