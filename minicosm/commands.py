@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import Progress, track
 
 import minicosm
-from minicosm import curricula
+from minicosm import commands_generalist, curricula
 from minicosm.envs.environment import Environment
 from minicosm.envs.registry import entries
 from minicosm.envs.spaces import Box, Dict, Space
@@ -41,6 +41,7 @@ from minicosm.training import (
     plot_curves,
     sample_levels,
     settings_file,
+    shipped,
 )
 from minicosm.training import train as train_agent
 
@@ -58,6 +59,13 @@ def run(name: str, arguments: Sequence[str]) -> None:
     if name in ("edit", "play", "watch"):
         tyro.cli(_of_studio(name), prog=f"minicosm {name}", args=arguments)
         return
+    if name in ("pretrain", "finetune"):
+        commands_generalist.run(name, arguments)
+        return
+    if name == "study":
+        studies: dict[str, Any] = {"regret": regret, "transfer": commands_generalist.transfer}
+        tyro.extras.subcommand_cli_from_dict(studies, prog="minicosm study", args=arguments)
+        return
     command: Any = {
         "list": list_worlds,
         "demo": demo,
@@ -65,7 +73,6 @@ def run(name: str, arguments: Sequence[str]) -> None:
         "render": render,
         "bench": bench,
         "solve": solve,
-        "study": study,
         "import": import_levels,
     }[name]
     tyro.cli(command, prog=f"minicosm {name}", args=arguments)
@@ -159,6 +166,7 @@ def render(  # noqa: PLR0913 - these are the command's flags
 def evaluate_runs(
     runs: tyro.conf.Positional[tuple[Path, ...]] = (),
     *,
+    levels: Literal["all", "library"] = "all",
     out: Path | None = None,
     videos: bool = False,
     config: tyro.conf.OmitArgPrefixes[EvaluationConfig] = _EVALUATION,
@@ -166,13 +174,15 @@ def evaluate_runs(
     """Measure trained policies on hand-made levels and, by risk, on fresh ones; compare runs of one world.
 
     Args:
-        runs: folders of training runs, as given to `minicosm train --run`.
+        runs: folders of training runs, as given to `minicosm train --run`, or names of policies that come along.
+        levels: hand-made levels and fresh ones, or the library alone.
         out: folder for the results; by default RUN/evaluation for one run, ./evaluation for several.
         videos: write animations of the levels on which each run does worst and best.
         config: what is played.
     """
     loaded = evaluation.load_runs(runs)
-    out = out or (runs[0] if len(runs) == 1 else Path()) / "evaluation"
+    config = dataclasses.replace(config, fresh=0) if levels == "library" else config
+    out = out or (runs[0] if len(runs) == 1 and not shipped.is_name(runs[0]) else Path()) / "evaluation"
     out.mkdir(parents=True, exist_ok=True)  # tells of a folder that cannot be had before anything is played
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:
@@ -191,8 +201,7 @@ def evaluate_runs(
         print(f"written: {path}")
 
 
-def study(  # noqa: PLR0913 - these are the command's flags
-    experiment: tyro.conf.Positional[Literal["regret"]],
+def regret(  # noqa: PLR0913 - these are the command's flags
     *,
     world: str = "maze",
     out: Path | None = None,
@@ -203,12 +212,9 @@ def study(  # noqa: PLR0913 - these are the command's flags
     set: Settings = (),
     config: tyro.conf.OmitArgPrefixes[RegretStudyConfig] = _REGRET_STUDY,
 ) -> None:
-    """Run an experiment, and write its figures, its numbers and a short report.
-
-    regret: during a training run, score fresh levels as curricula do, and correlate each score with what is true.
+    """Do curricula's scores track what can be learned? Score fresh levels in training, and correlate with the truth.
 
     Args:
-        experiment: which one.
         world: name of the world, see `minicosm list`.
         out: folder for the run and the results; by default studies/regret_WORLD.
         resume: go on with the study in that folder.
@@ -224,7 +230,7 @@ def study(  # noqa: PLR0913 - these are the command's flags
     often = max(1, ppo.num_updates // (4 * config.points))  # a point of the study is the end of a chunk
     ppo = dataclasses.replace(ppo, updates_per_chunk=min(ppo.updates_per_chunk, often))
     teacher = None if curriculum is None else curricula.make(curriculum, env, ppo.num_envs)
-    asked_of = RegretStudy(env, ppo, config, out or Path("studies") / f"{experiment}_{world}", teacher)
+    asked_of = RegretStudy(env, ppo, config, out or Path("studies") / f"regret_{world}", teacher)
     console = Console(stderr=True)
     with ProgressBar(ppo, console) as bar:
         stages = asked_of.run(bar, lambda doing: console.print(escape(doing)), resume)

@@ -3,6 +3,7 @@
 from minicosm.curricula.base import Curriculum, Outcome, Player, Proposal
 from minicosm.curricula.buffer import LevelBuffer, Prioritisation
 from minicosm.curricula.domain_randomization import DomainRandomization
+from minicosm.curricula.one_level import OneLevel
 from minicosm.curricula.plr import PLR, PLRConfig
 from minicosm.curricula.registry import Entry, entries, make, names, register
 from minicosm.curricula.sfl import SFL, SFLConfig
@@ -14,6 +15,7 @@ __all__ = [
     "DomainRandomization",
     "Entry",
     "LevelBuffer",
+    "OneLevel",
     "Outcome",
     "PLRConfig",
     "Player",

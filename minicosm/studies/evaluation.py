@@ -18,7 +18,7 @@ import numpy as np
 
 from minicosm.envs.environment import Environment
 from minicosm.studies.held_out import Library, fresh_levels, library_of
-from minicosm.training import PPOConfig, as_policy, evaluate, load_config, load_env, load_params
+from minicosm.training import PPOConfig, as_policy, evaluate, load_config, load_env, load_params, shipped
 from minicosm.training.record import Policy
 
 Array = np.ndarray[Any, Any]
@@ -102,9 +102,10 @@ def load_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
         if times > 1:
             raise ValueError(f"{str(folder)!r} is named {times} times; expected different runs")
     for folder in folders:
-        if not (folder / "run.json").exists():
+        if not (shipped.folder_of(folder) / "run.json").exists():
             raise ValueError(
                 f"{str(folder)!r} holds no run: expected a folder made by minicosm train --run {folder}, with run.json"
+                f"{shipped.hint()}"
             )
     plain = [place.name for place in places]
     names = plain if len(set(plain)) == len(plain) else [str(folder) for folder in folders]

@@ -9,6 +9,7 @@ from minicosm.training.curves import CurvePoint, plot_curves, read_points
 from minicosm.training.evaluate import Evaluation, as_policy, evaluate, sample_levels, untrained_policy
 from minicosm.training.progress import ProgressBar
 from minicosm.training.record import Policy, random_policy
+from minicosm.training.start import Start
 from minicosm.training.tensorboard import TensorBoardLog
 from minicosm.training.train import TrainResult, train
 
@@ -19,6 +20,7 @@ __all__ = [
     "PPOConfig",
     "Policy",
     "ProgressBar",
+    "Start",
     "TensorBoardLog",
     "TrainResult",
     "as_policy",

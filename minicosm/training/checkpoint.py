@@ -23,6 +23,7 @@ import numpy as np
 
 from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
+from minicosm.training import shipped
 from minicosm.training.config import NetworkConfig, PPOConfig
 from minicosm.training.describe import from_json, to_json, to_text
 
@@ -84,13 +85,19 @@ def _description(env: Environment[Any, Any], config: PPOConfig, curriculum: Curr
 
 
 def load_env(run_dir: str | os.PathLike[str]) -> Environment[Any, Any]:
-    """The world of the run in `run_dir`. Raises ValueError where there is none or it cannot be made again."""
+    """The world of the run in `run_dir`, or of the one that ships with the package by that name.
+
+    Raises ValueError where there is none or it cannot be made again.
+    """
     env: Environment[Any, Any] = from_json(_read_description(Path(run_dir))["world"])
     return env
 
 
 def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
-    """The config of the run in `run_dir`. Raises ValueError where there is none or it cannot be read."""
+    """The config of the run in `run_dir`, or of the one that ships by that name.
+
+    Raises ValueError where there is none or it cannot be read.
+    """
     fields = _read_description(Path(run_dir))["config"]
     try:
         network = fields["network"]
@@ -106,10 +113,13 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
 def load_params(run_dir: str | os.PathLike[str]) -> Any:
     """The net's parameters, led by the seeds, of the newest checkpoint in `run_dir` that is intact.
 
-    Warns of damaged ones that are newer. Raises ValueError where there is none, ImportError without the extra.
+    `run_dir` may also be the name of a policy that ships with the package, see `shipped`. Warns of damaged ones that
+    are newer. Raises ValueError where there is none, ImportError without the extra.
     """
-    newest = _newest_intact(Path(run_dir))
-    return _restore(newest / "params", None)
+    folder = shipped.folder_of(run_dir)
+    if (folder / shipped.PARAMS).exists():
+        return shipped.read(folder)
+    return _restore(_newest_intact(folder) / "params", None)
 
 
 def updates_done(run_dir: str | os.PathLike[str]) -> int:
@@ -257,13 +267,15 @@ def _require_intact(checkpoint: Path) -> None:
 
 
 def _read_description(run_dir: Path) -> dict[str, Any]:
-    path = run_dir / "run.json"
+    path = shipped.folder_of(run_dir) / "run.json"
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         if not {"world", "config"} <= set(described):
             raise ValueError("it lacks the world or the config")
     except FileNotFoundError:
-        raise ValueError(f"{str(run_dir)!r} holds no run: expected the folder of a training run") from None
+        raise ValueError(
+            f"{str(run_dir)!r} holds no run: expected the folder of a training run{shipped.hint()}"
+        ) from None
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{str(path)!r} cannot be read ({error}): start a new run in another folder") from error
     result: dict[str, Any] = described

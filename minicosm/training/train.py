@@ -19,6 +19,7 @@ from minicosm.training import checkpoint, distributed
 from minicosm.training.config import PPOConfig
 from minicosm.training.curves import CurvePoint, append_point, point_of, read_points, write_points
 from minicosm.training.spread import ALONE, WHOLE, here, spread_over, whole
+from minicosm.training.start import Start
 from minicosm.wrappers import AutoReplay, AutoReset, EpisodeStats
 
 if TYPE_CHECKING:
@@ -52,20 +53,22 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     resume: bool = False,
     curriculum: Curriculum | None = None,
     devices: int | None = None,
+    start: Start | None = None,
 ) -> TrainResult:
     """Train agents in `env` from scratch or, with `resume`, from the newest checkpoint in `run_dir` on.
 
     A `curriculum`, see `minicosm.curricula.make`, chooses the levels; without one each episode has a fresh one. It must
     be made for `env` and `config.num_envs` worlds. With a `run_dir`, the learning curve and checkpoints are kept there;
     a run that was interrupted and resumed ends with the same numbers as one that was not (on the same kind of device).
-    `callback` gets each chunk's `CurvePoint`.
+    `callback` gets each chunk's `CurvePoint`. `start` holds parameters to begin with, of another run.
 
     The worlds are dealt out to `devices`, see docs/scaling.md: one, or all where `jax.distributed` has joined several
     processes. All of those call this alike; only the first of them uses the folder and the callback.
 
-    Raises ValueError when `config` or `curriculum` does not fit `env` or the devices, when `run_dir` holds a run and
-    `resume` is False, and when what it holds is damaged or of another world, config or curriculum; OSError where it
-    cannot be written, after which the last checkpoint stands; ImportError without the extra.
+    Raises ValueError when `config` or `curriculum` does not fit `env` or the devices, when `start` is of another net,
+    or given with several devices, when `run_dir` holds a run and `resume` is False, and when what it holds is damaged or
+    of another world, config or curriculum; OSError where it cannot be written, after which the last checkpoint stands;
+    ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
     from minicosm.training.ppo import Learner
@@ -80,6 +83,10 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     _require_fits(curriculum, env, config)
     if resume and run_dir is None:
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
+    if start is not None and spread.mesh is not None:
+        raise ValueError(
+            f"a run over {spread.num_devices} devices cannot begin with start yet: train on one, devices=1"
+        )
     folder = Path(run_dir) if run_dir is not None else None
     points: list[CurvePoint] = []
     if folder is not None and resume:
@@ -88,6 +95,7 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
         if folder is not None and distributed.is_first():
             checkpoint.begin_run(folder, env, config, curriculum)
         state = _start(learner, _seeds(config))
+        state = state if start is None else start.put_into(state)
     state, points = _run(learner, state, points, folder, callback)
     params = state.params if spread.mesh is None else here(state.params)
     return TrainResult(params, tuple(points), config, state)
