@@ -109,7 +109,7 @@ def finetune(  # noqa: PLR0913 - these are the command's flags
     """Train a pre-trained agent further on one hand-made level, in the world of its run or a larger one.
 
     Args:
-        source: folder of the pre-trained run, or the name of a policy that comes with minicosm, such as generalist-s.
+        source: folder of the pre-trained run.
         level: name of a level of the physics library.
         steps: env-steps for each seed; by default 1 million.
         seeds: independent runs side by side.
@@ -147,7 +147,7 @@ def transfer(
     """What is pre-training worth? Each hand-made level zero-shot, fine-tuned, and from scratch with equal steps.
 
     Args:
-        source: folder of the pre-trained run, or the name of a policy that comes with minicosm, such as generalist-s.
+        source: folder of the pre-trained run.
         level: names of some levels; by default all of the world's size.
         out: folder for the results; by default studies/transfer_RUN.
         resume: go on with the study in that folder.

@@ -66,9 +66,9 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     processes. All of those call this alike; only the first of them uses the folder and the callback.
 
     Raises ValueError when `config` or `curriculum` does not fit `env` or the devices, when `start` is of another net,
-    or given with several devices, when `run_dir` holds a run and `resume` is False, and when what it holds is damaged or
-    of another world, config or curriculum; OSError where it cannot be written, after which the last checkpoint stands;
-    ImportError without the extra.
+    or given with several devices, when `run_dir` holds a run and `resume` is False, and when what it holds is damaged
+    or of another world, config or curriculum; OSError where it cannot be written, after which the last checkpoint
+    stands; ImportError without the extra.
     """
     from minicosm.training.networks import Agent  # these need the extra
     from minicosm.training.ppo import Learner
@@ -85,7 +85,7 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
     if start is not None and spread.mesh is not None:
         raise ValueError(
-            f"a run over {spread.num_devices} devices cannot begin with start yet: train on one, devices=1"
+            f"a run over {spread.num_devices} devices cannot begin with start yet: use one, devices=1"
         )
     folder = Path(run_dir) if run_dir is not None else None
     points: list[CurvePoint] = []
