@@ -84,9 +84,7 @@ def train(  # noqa: PLR0913, PLR0917  (what a run is made of, and where it goes)
     if resume and run_dir is None:
         raise ValueError("resume needs run_dir, the folder of the run to go on with")
     if start is not None and spread.mesh is not None:
-        raise ValueError(
-            f"a run over {spread.num_devices} devices cannot begin with start yet: use one, devices=1"
-        )
+        raise ValueError(f"a run over {spread.num_devices} devices cannot begin with start yet: use one, devices=1")
     folder = Path(run_dir) if run_dir is not None else None
     points: list[CurvePoint] = []
     if folder is not None and resume:
