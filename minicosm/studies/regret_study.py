@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy as np
 
 from minicosm.curricula import Curriculum, scores
 from minicosm.envs.environment import Environment
-from minicosm.studies.files import write_whole
+from minicosm.studies.files import begin_study, write_whole
 from minicosm.training import CurvePoint, PPOConfig, as_policy, evaluate, load_params, train, updates_done
 from minicosm.training.describe import to_json
 from minicosm.wrappers import AutoReplay, EpisodeStats
@@ -131,17 +130,13 @@ class RegretStudy:
         return [-(-total * (number + 1) // points) for number in range(points)]
 
     def _begin(self, resume: bool) -> None:
-        made = self.folder / "study.json"
-        asked = {"study": dataclasses.asdict(self.config), "world": to_json(self.env)}
-        if not made.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(made, lambda path: path.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8"))
-        elif not resume:
-            raise ValueError(
-                f"{str(self.folder)!r} holds a study: say resume to go on with it, or choose another folder"
-            )
-        elif json.loads(made.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
-            raise ValueError(f"{str(self.folder)!r} holds a study with other settings: expected those of study.json")
+        asked = {
+            "study": dataclasses.asdict(self.config),
+            "world": to_json(self.env),
+            "ppo": dataclasses.asdict(self.ppo),
+            "curriculum": to_json(self.curriculum),
+        }
+        begin_study(self.folder, asked, resume)
 
     def _of_seed(self, params: Any) -> tuple[dict[str, Array], dict[str, Array]]:
         """Scores and truths f64[L] of one seed's policy."""

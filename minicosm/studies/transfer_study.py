@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ from minicosm.curricula import OneLevel
 from minicosm.envs.environment import Environment
 from minicosm.envs.physics import Physics
 from minicosm.envs.physics import library as physics_library
-from minicosm.studies.files import write_whole
+from minicosm.studies.files import begin_study, write_whole
 from minicosm.studies.held_out import Library, library_of
 from minicosm.training import CurvePoint, PPOConfig, Start, as_policy, evaluate, train
 from minicosm.training.describe import to_json
@@ -167,22 +166,13 @@ class TransferStudy:
         return np.array(rates)
 
     def _begin(self, resume: bool, names: tuple[str, ...]) -> None:
-        made = self.folder / "study.json"
         asked: dict[str, Any] = {
             "study": dataclasses.asdict(self.config),
             "world": to_json(self.env),
             "ppo": dataclasses.asdict(self.training_config),
             "levels": names,
         }
-        if not made.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(made, lambda path: path.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8"))
-        elif not resume:
-            raise ValueError(
-                f"{str(self.folder)!r} holds a study: say resume to go on with it, or choose another folder"
-            )
-        elif json.loads(made.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
-            raise ValueError(f"{str(self.folder)!r} holds a study with other settings: expected those of study.json")
+        begin_study(self.folder, asked, resume)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -114,8 +114,11 @@ def test_a_study_goes_on_where_it_stopped(study, stages, tmp_path):
     with pytest.raises(ValueError, match="holds a study: say resume"):
         study.run()
     other = dataclasses.replace(study, config=dataclasses.replace(study.config, levels=91))
-    with pytest.raises(ValueError, match="with other settings"):
+    with pytest.raises(ValueError, match=r"with other settings \(study\)"):
         other.run(resume=True)
+    longer = dataclasses.replace(study, ppo=dataclasses.replace(study.ppo, total_steps=10 * study.ppo.total_steps))
+    with pytest.raises(ValueError, match=r"with other settings \(ppo\)"):
+        longer.run(resume=True)
 
 
 def test_a_damaged_point_is_told(study, stages):
