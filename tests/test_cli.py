@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from minicosm import cli
-from minicosm.commands import world_settings
+from minicosm.commands.settings import world_settings
 
 SMALL = ["--set", "num_beams=8", "height=7", "width=7", "max_steps=30"]
 

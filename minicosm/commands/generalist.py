@@ -1,9 +1,8 @@
-"""Commands about one agent for many tasks: pre-train it, fine-tune it, ask what that was worth, imitate."""
+"""Commands about one agent for many tasks: pre-train it, fine-tune it, ask what that was worth."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,8 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from minicosm.commands.settings import Settings, world_settings
+from minicosm.commands.training import try_out
 from minicosm.curricula import Curriculum
 from minicosm.envs.environment import Environment
 from minicosm.envs.physics.library.loader import SizeName
@@ -35,15 +36,8 @@ from minicosm.training import (
     train,
 )
 
-Settings = tuple[str, ...]
 _TRANSFER = TransferConfig()
 _TRIED = 100  # episodes in which a fine-tuned policy is tried out
-
-
-def run(name: str, arguments: Sequence[str]) -> None:
-    """Run the command called `name`."""
-    command: Any = {"pretrain": pretrain, "finetune": finetune}[name]
-    tyro.cli(command, prog=f"minicosm {name}", args=arguments)
 
 
 def pretrain(  # noqa: PLR0913 - these are the command's flags
@@ -73,7 +67,7 @@ def pretrain(  # noqa: PLR0913 - these are the command's flags
         steps: env-steps for each seed; by default 20 million.
         seeds: independent runs side by side.
         seed: the first of them.
-        start: folder of a run, or name of a shipped policy, whose parameters to begin with, of any size.
+        start: folder of a run whose parameters to begin with, of any size.
         run: folder for the learning curve and the checkpoints; without it nothing is kept.
         resume: go on with the run in that folder.
         teach: settings of the curriculum, e.g. --teach num_kept=200 refresh=10.
@@ -86,13 +80,10 @@ def pretrain(  # noqa: PLR0913 - these are the command's flags
     if start is not None:
         beginning = _start(start, seeds)
         config = dataclasses.replace(config, network=load_config(start).network)
-    teacher = pretraining.teacher(curriculum, env, config.num_envs, **_settings(teach, "--teach"))
+    teacher = pretraining.teacher(curriculum, env, config.num_envs, **world_settings(teach, "--teach"))
     result = _train(env, config, run, resume, teacher, beginning, f"physics-{size}, {curriculum}")
-    for index in range(seeds if fresh > 0 else 0):
-        drawn = sample_levels(env, jax.random.key(2**31 + seed), fresh)
-        policy = as_policy(result.params_of(index), config, env, fresh)
-        rate = evaluate(env, policy, drawn, jax.random.key(0)).solve_rate
-        print(f"seed {seed + index}: solves {rate:.1%} of {fresh} fresh levels")
+    if fresh > 0:
+        try_out(env, result, fresh)
 
 
 def finetune(  # noqa: PLR0913 - these are the command's flags
@@ -194,9 +185,3 @@ def _train(  # noqa: PLR0913, PLR0917 - what a run is made of, and where it goes
     if run is not None:
         print(f"learning curve: {plot_curves(result.curve, run / 'curve.png', title=title)}")
     return result
-
-
-def _settings(pairs: Settings, flag: str) -> dict[str, Any]:
-    from minicosm.commands import world_settings  # which imports this module
-
-    return world_settings(pairs, flag)
