@@ -108,7 +108,8 @@ def test_the_levels_are_those_of_the_size(study):
         study.library(("lunar_lander",))
 
 
-def test_the_report_says_what_was_found(study):
+def test_the_report_says_what_was_found(study, tmp_path):
+    study = dataclasses.replace(study, folder=tmp_path)
     for path in transfer_report.write(study, MADE_UP, "made up"):
         assert path.stat().st_size > 0
     report = (study.folder / "report.md").read_text()
