@@ -7,6 +7,8 @@ INSTALL_OLDEST = install --quiet --disable-pip-version-check -c constraints-olde
 OLDEST_TESTS = tests/envs/test_spaces.py tests/envs/test_registry.py tests/envs/test_check.py tests/kernels/test_lidar_kernel.py \
 	tests/wrappers/test_auto_reset.py tests/wrappers/test_to_gymnasium.py tests/wrappers/test_to_gymnasium_vector.py \
 	tests/wrappers/test_to_pettingzoo.py tests/wrappers/test_to_dm_env.py tests/training/test_train.py
+# A test that hangs, or ends its process, ends the run and says where.
+STOP_IF_STUCK = --timeout 900 --timeout-method thread --max-worker-restart 0
 CODE = minicosm tests benchmarks examples .ci
 BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
@@ -29,7 +31,7 @@ demo: $(DEMO_VENV)/.installed
 	$(DEMO_VENV)/bin/minicosm demo
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(STOP_IF_STUCK) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check $(CODE)
