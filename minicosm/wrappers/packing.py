@@ -37,6 +37,12 @@ class Plan:
     groups: tuple[Group, ...]
     as_bytes: bool  # all groups in one u8 buffer, or each in a buffer of its own
 
+    @functools.cached_property
+    def order(self) -> tuple[int, ...]:
+        """Where each leaf of the flattened tree is among the groups' leaves in turn."""
+        grouped = [place for group in self.groups for place in group.leaves]
+        return tuple(sorted(range(len(grouped)), key=grouped.__getitem__))
+
 
 @struct.dataclass
 class Packed:
@@ -91,8 +97,5 @@ def _bytes(block: jax.Array) -> jax.Array:
 
 
 def _rebuilt(plan: Plan, blocks: list[Any]) -> Any:
-    leaves: list[Any] = [None] * plan.treedef.num_leaves
-    for group, block in zip(plan.groups, blocks, strict=True):
-        for place, leaf in zip(group.leaves, block, strict=True):
-            leaves[place] = leaf
-    return jax.tree.unflatten(plan.treedef, leaves)
+    leaves = [leaf for block in blocks for leaf in block]
+    return jax.tree.unflatten(plan.treedef, [leaves[place] for place in plan.order])
