@@ -133,6 +133,7 @@ def main():
                     flush=True,
                 )
             save()
+            jax.clear_caches()  # a process can hold some thousands of programs
     for num_worlds in args.agents:
         agents.append(measure_agents(num_worlds, args.turns))
         print(f"nav-multi, {num_worlds} worlds of 4 agents: {agents[-1]['agent_steps_per_s']}", flush=True)

@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--kinetix-python", help="python of an environment that has kinetix-env")
     parser.add_argument("--setups", nargs="+", default=list(SETUPS), choices=list(SETUPS))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--name", default="ppo_throughput", help="of the file of results")
     args = parser.parse_args()
     others = {"jaxnav": args.jaxmarl_python, "jaxued": args.jaxued_python, "kinetix": args.kinetix_python}
     rows = []
@@ -132,7 +133,7 @@ def main() -> None:
         parts = row["parts"] = breakdown(world, setup)
         print("  " + ", ".join(f"{name} {value:.4g}" for name, value in parts.items()), flush=True)
         rows.append(row)
-        path = machine.results_folder() / "ppo_throughput.json"
+        path = machine.results_folder() / f"{args.name}.json"
         path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
     print(f"written: {path}")
 

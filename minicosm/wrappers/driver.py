@@ -91,10 +91,10 @@ class Driver:
         else:
             self._state, (observation, signals, final) = self._programs.step_where(self._state, action, mask)
         self._observation = observation
-        signals = self._convert(signals)
+        seen, signals = self._convert(observation), self._convert(signals)  # the larger first: a few per cent faster
         if isinstance(final, Packed) and not signals.done.any():
             final, signals = None, dataclasses.replace(signals, final_info=None)
-        return self._convert(observation), signals, None if final is None else self._convert(final)
+        return seen, signals, None if final is None else self._convert(final)
 
     def draw(self) -> np.ndarray[Any, Any]:
         """u8[B, height, width, 3]: a picture of each world."""
