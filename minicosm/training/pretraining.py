@@ -20,7 +20,7 @@ _PPO: dict[str, Any] = {
     "total_steps": 20_000_000,
     "num_envs": 256,
     "num_steps": 32,
-    "learning_rate": 1e-3,
+    "learning_rate": 1.5e-3,
     "gamma": 0.995,
     "updates_per_chunk": 24,
 }
