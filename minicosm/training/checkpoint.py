@@ -44,7 +44,7 @@ def begin_run(
     Raises ValueError when the folder holds another run, OSError where it cannot be written.
     """
     described = run_dir / "run.json"
-    if _checkpoints(run_dir):
+    if _checkpoints(run_dir) or (run_dir / shipped.PARAMS).exists():
         raise ValueError(f"{str(run_dir)!r} holds a run already: resume it, or choose another folder")
     with _tell(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
