@@ -338,9 +338,15 @@ def _require_alike(one: Environment[Any, Any], other: Environment[Any, Any]) -> 
             f"demonstrations are of {type(one).__name__} and of {type(other).__name__}: expected files of one world"
         )
     for name in ("observation_space", "action_space", "num_agents"):
-        was, now = getattr(one, name), getattr(other, name)
-        if was != now:
+        if getattr(one, name) != getattr(other, name):
             raise ValueError(
-                f"demonstrations are of worlds whose {name.replace('_', ' ')} differs, {was} and {now}: expected files"
-                " of one world, recorded with the same size and kinds of observation and action"
+                f"demonstrations are of worlds whose {name.replace('_', ' ')} differs ({_difference(one, other)}):"
+                " expected files of one world, recorded with the same settings"
             )
+
+
+def _difference(one: Environment[Any, Any], other: Environment[Any, Any]) -> str:
+    """The settings in which two worlds of one kind differ, in words."""
+    configs: list[Any] = [getattr(each, "config", each) for each in (one, other)]
+    was, now = (dataclasses.asdict(config) for config in configs)
+    return ", ".join(f"{name} is {was[name]!r} and {now[name]!r}" for name in was if was[name] != now[name])

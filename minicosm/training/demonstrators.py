@@ -196,6 +196,8 @@ def of_studio(path: Path) -> Script:
     try:
         with np.load(path) as data:
             about = json.loads(str(data["about"]))
+            if "level" not in about:
+                raise ValueError(f"its format is {about.get('format')!r}, which minicosm clone may read")
             actions = np.asarray(data["actions"], np.float32)
         file = LevelFile.model_validate(about["level"])
         if actions.ndim != 2 or len(actions) == 0 or not np.isfinite(actions).all():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minicosm import cli
+from minicosm.envs.spaces import Box
 from minicosm.training import (
     NetworkConfig,
     Policy,
@@ -99,6 +100,21 @@ def test_a_net_with_a_memory_learns_from_whole_episodes(remembered):
         policy = as_policy(made.params_of(), ppo, remembered.world, 16, greedy=True)
         rates[recurrent] = evaluate(remembered.world, policy, levels, jax.random.key(0)).solve_rate
     assert rates == {False: 0.5, True: 1.0}  # the side is shown in the first observation only
+
+
+def test_continuous_actions_are_imitated(leavers):
+    class Steered(type(leavers)):
+        action_space = property(lambda self: Box(8.0, 16.0, (1,)))
+
+    steer = Policy(lambda key, seen, carry: (10.0 + 4.0 * seen[..., :1], carry))
+    levels = jnp.array([[9, 9]] * 10, jnp.int32)
+    found = demonstrators.record(Steered(), lambda lanes: steer, levels, [""] * 10)
+    made = cloning.clone(found, PPO, dataclasses.replace(QUICK, updates=600, updates_per_point=600))
+    assert made.curve[-1].mean("held_out_agreement") > 0.95
+    policy = as_policy(made.params_of(), PPO, found.world, 7, greedy=True)
+    seen = jnp.array([[[t / 10, 0.9, 0.0]] * 2 for t in range(7)], jnp.float32)
+    action, _ = policy.act(jax.random.key(0), seen, policy.initial_carry)
+    np.testing.assert_allclose(action[..., 0], 10.0 + 4.0 * seen[..., 0], atol=0.4)
 
 
 def test_masked_options_neither_cost_nor_count(clocked):

@@ -167,6 +167,8 @@ def test_what_a_person_played_in_the_studio_is_read(won, tmp_path):
     (tmp_path / "text.npz").write_text("text")
     with pytest.raises(ValueError, match="no demonstration of the studio"):
         demonstrators.of_studio(tmp_path / "text.npz")
+    with pytest.raises(ValueError, match="'minicosm-demonstrations', which minicosm clone may read"):
+        demonstrators.of_studio(demonstrations.write(won, tmp_path / "set.npz"))
     with np.load(path) as data:
         arrays = dict(data)
     np.savez(tmp_path / "nan.npz", **{**arrays, "actions": arrays["actions"] * np.nan})
@@ -239,5 +241,5 @@ def test_files_of_something_else_are_told(tmp_path, left, won):
     with pytest.raises(ValueError, match="are of Leavers and of Physics"):
         demonstrations.joined([left, won])
     flat = dataclasses.replace(won, world=Physics(dataclasses.replace(WORLD.config, observation_kind="flat")))
-    with pytest.raises(ValueError, match="worlds whose observation space differs"):
+    with pytest.raises(ValueError, match=r"observation space differs \(observation_kind is 'entities' and 'flat'\)"):
         demonstrations.joined([won, flat])
