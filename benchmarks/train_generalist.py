@@ -83,7 +83,8 @@ def of_size(measured: Measured, size: str) -> Measured:
     index = np.array([i for i, name in enumerate(all_of_them.names) if library.size_of(name) == size])
     names = tuple(all_of_them.names[i] for i in index)
     levels = jax.tree.map(lambda leaf: leaf[index], all_of_them.levels)
-    own = dataclasses.replace(all_of_them, names=names, levels=levels)
+    left_out = {name: why for name, why in all_of_them.left_out.items() if library.size_of(name) == size}
+    own = dataclasses.replace(all_of_them, names=names, levels=levels, left_out=left_out)
     played = tuple(dataclasses.replace(one, library=one.library[:, index]) for one in measured.runs)
     return dataclasses.replace(measured, library=own, runs=played)
 

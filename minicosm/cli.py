@@ -14,6 +14,8 @@ _COMMANDS = {
     "train": "train a policy in a world, on the device",
     "pretrain": "train one agent for many tasks, on generated levels of the physics world",
     "finetune": "train a pre-trained agent further on one hand-made level",
+    "demos": "roll replays, recorded plays and trained policies out into a data set to learn from",
+    "clone": "train an agent to do what demonstrations do, as a start for more training",
     "evaluate": "measure trained policies on levels that they have not seen, and compare runs",
     "study": "regret: do curricula's scores track what can be learned? transfer: what is pre-training worth?",
     "render": "record a rollout as GIF or MP4",

@@ -29,7 +29,9 @@ def test_version(capsys):
     assert run(capsys, "--version")[1].startswith("minicosm 0.")
 
 
-@pytest.mark.parametrize("command", ["list", "demo", "train", "evaluate", "render", "bench", "edit", "play", "watch"])
+@pytest.mark.parametrize(
+    "command", ["list", "demo", "train", "demos", "clone", "evaluate", "render", "bench", "edit", "play", "watch"]
+)
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from minicosm.commands import generalist, levels, studies, training, worlds
+from minicosm.commands import generalist, imitation, levels, studies, training, worlds
 
 _STUDIES: dict[str, Any] = {"regret": studies.regret, "transfer": generalist.transfer}
 _COMMANDS: dict[str, Any] = {
@@ -18,6 +18,8 @@ _COMMANDS: dict[str, Any] = {
     "evaluate": studies.evaluate_runs,
     "pretrain": generalist.pretrain,
     "finetune": generalist.finetune,
+    "demos": imitation.demos,
+    "clone": imitation.clone,
     "solve": levels.solve,
     "import": levels.import_levels,
 }

@@ -44,6 +44,9 @@ class ActionDistribution(Protocol):
     def to_action(self, draw: jax.Array) -> jax.Array:
         """The environment's action."""
 
+    def to_draw(self, action: jax.Array) -> jax.Array:
+        """The draw that `to_action` makes `action` of."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Categorical:
@@ -104,6 +107,10 @@ class Categorical:
         action = draw[..., 0] if self.scalar else draw
         return action.astype(self.dtype)
 
+    def to_draw(self, action: jax.Array) -> jax.Array:
+        """i32[..., choices]."""
+        return (action[..., None] if self.scalar else action).astype(jnp.int32)
+
     def _split(self, parameters: jax.Array) -> list[jax.Array]:
         return jnp.split(parameters, np.cumsum(self.counts)[:-1].tolist(), axis=-1)
 
@@ -148,11 +155,24 @@ class Gaussian:
     def to_action(self, draw: jax.Array) -> jax.Array:
         """The environment's action, within the bounds."""
         low, high = (bound.ravel() for bound in self.space.bounds)
-        bounded = np.isfinite(low) & np.isfinite(high)
-        centre = np.where(bounded, (np.where(bounded, low, 0.0) + np.where(bounded, high, 0.0)) / 2, 0.0)
-        half = np.where(bounded, (np.where(bounded, high, 0.0) - np.where(bounded, low, 0.0)) / 2, 1.0)
+        centre, half = self._scale
         action = jnp.clip(centre + half * draw, low, high)
         return action.reshape(*draw.shape[:-1], *self.space.shape).astype(self.space.dtype)
+
+    def to_draw(self, action: jax.Array) -> jax.Array:
+        """f32[..., K]: of an action at a bound, which many draws are clipped to, the nearest."""
+        centre, half = self._scale
+        leading = action.shape[: action.ndim - len(self.space.shape)]
+        flat = action.reshape(*leading, -1).astype(jnp.float32)
+        return (flat - centre) / np.where(half > 0, half, 1.0)
+
+    @property
+    def _scale(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Of each element, the middle of its range and half of its width; 0 and 1 where it has no bounds."""
+        low, high = (bound.ravel() for bound in self.space.bounds)
+        bounded = np.isfinite(low) & np.isfinite(high)
+        low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+        return (low + high) / 2, (high - low) / 2
 
 
 def distribution_for(space: Space) -> ActionDistribution:

@@ -44,8 +44,10 @@ def begin_run(
     Raises ValueError when the folder holds another run, OSError where it cannot be written.
     """
     described = run_dir / "run.json"
-    if _checkpoints(run_dir):
-        raise ValueError(f"{str(run_dir)!r} holds a run already: resume it, or choose another folder")
+    is_of_params = (run_dir / shipped.PARAMS).exists()  # as a clone is
+    if _checkpoints(run_dir) or is_of_params:
+        instead = "begin another from it" if is_of_params else "resume it"
+        raise ValueError(f"{str(run_dir)!r} holds a run already: {instead}, or choose another folder")
     with _tell(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         curve_path(run_dir).unlink(missing_ok=True)

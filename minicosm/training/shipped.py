@@ -1,7 +1,7 @@
 """Trained policies that come with the package, by name; and runs reduced to their parameters, as these are kept.
 
 Such a folder holds `run.json`, as any run's, `curve.jsonl`, and instead of checkpoints `params.npz`: an array for each
-parameter, named by its place in the tree, led by the seeds.
+parameter, named by its place in the tree, led by the seeds. What `cloning` makes is kept like that too.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def read(folder: Path) -> Any:
                     inner = inner.setdefault(step, {})
                 inner[name] = data[place]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{str(folder / PARAMS)!r} is damaged ({error}): install minicosm anew") from error
+        raise ValueError(f"{str(folder / PARAMS)!r} is damaged ({error}): install minicosm or clone anew") from error
     return tree
 
 

@@ -63,6 +63,16 @@ def test_bounded_actions_are_in_half_ranges_and_clipped():
     distribution = distribution_for(space)
     actions = distribution.to_action(jnp.array([[0.0, 0.0, 0.0], [1.0, 30.0, -0.5], [-7.0, -30.0, 9.0]]))
     np.testing.assert_allclose(actions, [[5, 0, 0], [10, 30, -2], [0, -30, 4]])
+    np.testing.assert_allclose(distribution.to_draw(actions), [[0, 0, 0], [1, 30, -0.5], [-1, -30, 1]])
+    grid = distribution_for(Box(-2.0, 2.0, (2, 2)))
+    np.testing.assert_allclose(grid.to_draw(jnp.full((5, 2, 2), 1.0)), np.full((5, 4), 0.5))
+
+
+def test_draws_of_choices_are_found_again():
+    for space in (Discrete(5), MultiDiscrete((3, 2))):
+        distribution = distribution_for(space)
+        draw = distribution.sample(jax.random.key(0), jnp.zeros((7, distribution.num_parameters)), NONE)
+        np.testing.assert_array_equal(distribution.to_draw(distribution.to_action(draw)), draw)
 
 
 def test_spaces_without_a_distribution_are_refused():

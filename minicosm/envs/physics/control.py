@@ -92,6 +92,37 @@ def controls(level: Level, signal: jax.Array, config: PhysicsConfig) -> Controls
     )
 
 
+def action_mask(level: Level, config: PhysicsConfig) -> jax.Array:
+    """bool[A, K]: which options of each agent's action are worth choosing; those of one choice after the other.
+
+    Where a control of "multi_discrete" drives nothing, off alone is; of "discrete", doing nothing and the controls that
+    drive something are. Raises ValueError for continuous actions, which have no options.
+    """
+    if config.action_kind == "continuous":
+        raise ValueError(
+            "action_kind is 'continuous', which has no options to mask; expected one of the discrete kinds"
+        )
+    dealt = split(config)
+    motors = level.motor_binding, level.motor_torque > 0.0
+    thrusters = level.thruster_binding, level.thruster_force > 0.0
+    counts = config.num_motor_bindings, config.num_thruster_bindings
+    used = [
+        jnp.any((binding == np.arange(count)[:, None]) & works, axis=1)
+        for (binding, works), count in zip((motors, thrusters), counts, strict=True)
+    ]
+    width = dealt.num_motors + dealt.num_thrusters
+    columns = jnp.zeros(config.num_agents * width, bool).at[dealt.source].set(jnp.concatenate(used))
+    columns = columns.reshape(config.num_agents, width)
+    motor, thruster = jnp.repeat(columns[:, : dealt.num_motors], 2, axis=1), columns[:, dealt.num_motors :]
+    if config.action_kind == "discrete":
+        return jnp.concatenate([jnp.ones((config.num_agents, 1), bool), motor, thruster], axis=1)
+    is_off = np.concatenate(
+        [np.tile([True, False, False], dealt.num_motors), np.tile([True, False], dealt.num_thrusters)]
+    )
+    each = [jnp.repeat(columns[:, : dealt.num_motors], 3, axis=1), jnp.repeat(thruster, 2, axis=1)]
+    return jnp.concatenate(each, axis=1) | is_off
+
+
 def bound(signal: jax.Array, binding: jax.Array) -> jax.Array:
     """f32[n]: the signal f32[bindings] of each `binding` i32[n]; 1 for what is automatic."""
     value = jnp.where(binding == AUTOMATIC, 1.0, 0.0)
