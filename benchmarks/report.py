@@ -38,6 +38,10 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
         "13×13, a new level at every reset. JaxUED's replayed form draws no levels, and so is another task.",
     ),
     "physics_throughput": ("Physics", "Whole environment steps, with new random levels at every reset."),
+    "physics_step": (
+        "Physics, ours alone",
+        "By kind of observation; the making of levels; and where a step with flat observations goes.",
+    ),
     "lander_throughput": (
         "Lunar lander",
         "Our level beside Gymnasium's on Box2D, in a SyncVectorEnv, and envpool's. Ours steps two ticks of 1/60 s an "
@@ -61,6 +65,11 @@ work: trust ratios, and of these the large ones. "Per CPU" is per second of proc
 less. A ratio below 1 means that the other side was faster. What is not in a table was not measured.
 """
 
+LEVELS = "Levels a second, so many made at a time, and in brackets the seconds to compile."
+SHARES = (
+    "Shares of a step's time: four programs that each do one thing more play the same steps in turns, and a share is "
+    "what the median grows by."
+)
 FLOOR = (
     "The floor: operations and bytes that XLA counts in one step, and the gap to what the machine's best rate of "
     "float32 arithmetic would allow."
@@ -91,6 +100,10 @@ def _machines(found: Sequence[Results]) -> str:
 
 def _section(results: Results) -> str:
     parts = [f"### On {results.machine}\n", _provenance(results), _speeds(results)]
+    if results.head.get("levels"):
+        parts += [f"{LEVELS}\n", _levels(results.head["levels"])]
+    if results.head.get("breakdown"):
+        parts += [f"{SHARES}\n", _shares(results.head["breakdown"])]
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
     if sweeps(results):
@@ -143,6 +156,31 @@ def _ratio(row: Row, ours: str, peer: str) -> str:
 
 def _compiles(row: Row) -> str:
     return " / ".join(f"{figure.compile_s:.0f}" if figure.compile_s else "–" for figure in row.figures.values())
+
+
+def _levels(rows: Sequence[Mapping[str, Any]]) -> str:
+    batches = tuple(dict.fromkeys(batch for row in rows for batch in row["levels_per_s"]))
+    header = ["size", "levels", *(f"{int(batch):,}" for batch in batches)]
+    cells = []
+    for row in rows:
+        name = f"{row['levels']}, {row['edits']} edits each" if "edits" in row else row["levels"]
+        rates = [(row["levels_per_s"].get(batch), row["compile_s"].get(batch)) for batch in batches]
+        told = [f"{number(rate)} ({compile_s:.1f})" if rate else "" for rate, compile_s in rates]
+        cells.append([row["size"], name, *told])
+    return _table(header, cells)
+
+
+def _shares(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = tuple(dict.fromkeys(name for row in rows for name in row["shares"]))
+    header = ["size", "worlds", "µs an env-step", *names]
+    return _table(
+        header,
+        [
+            [row["size"], f"{row['batch']:,}", f"{row['step_us']:.2f}"]
+            + [f"{row['shares'][name]:.0%}" if name in row["shares"] else "" for name in names]
+            for row in rows
+        ],
+    )
 
 
 def _floors(results: Results) -> str:

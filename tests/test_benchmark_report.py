@@ -70,6 +70,33 @@ def test_a_file_of_an_unknown_script_is_shown_and_one_without_rates_is_not(repor
     assert "train" not in text.lower().replace("training", "")
 
 
+def test_levels_and_the_parts_of_a_step_have_tables_of_their_own(report, tmp_path):
+    kinds = {kind: {"env_steps_per_s": 1e5, "compile_s": 9.0} for kind in ("flat", "pixels")}
+    levels = [
+        {
+            "size": "s",
+            "levels": "random",
+            "levels_per_s": {"64": 31e3, "1024": 2e5},
+            "compile_s": {"64": 3, "1024": 4.26},
+        },
+        {"size": "s", "levels": "mutate", "edits": 5, "levels_per_s": {"64": 9e3}, "compile_s": {"64": 12.0}},
+    ]
+    shares = [{"size": "s", "batch": 1024, "step_us": 6.125, "shares": {"engine": 0.5, "observation": 0.251}}]
+    rows = [{"size": "s", "batch": 64, **kinds}]
+    write(tmp_path, "here", "physics_step", rows=rows, levels=levels, breakdown=shares)
+    text = report.page(report.read_all(tmp_path))
+    assert "| s | 64 | 100 k | 100 k | 9 / 9 |" in text
+    assert "| size | levels | 64 | 1,024 |" in text and "| s | random | 31.0 k (3.0) | 200 k (4.3) |" in text
+    assert "| s | mutate, 5 edits each | 9.00 k (12.0) |  |" in text
+    assert (
+        "| size | worlds | µs an env-step | engine | observation |" in text
+        and "| s | 1,024 | 6.12 | 50% | 25% |" in text
+    )
+    plain = [{"size": "s", "batch": 64, **kinds}]
+    write(tmp_path, "here", "physics_step", rows=plain)
+    assert "Levels a second" not in report.page(report.read_all(tmp_path))
+
+
 def test_a_sweep_is_drawn(report, tmp_path):
     rows = [{"batch": batch, **speeds(10.0 * batch, batch)} for batch in (1, 64, 4096)]
     write(tmp_path, "here", "nav_throughput", rows=rows)

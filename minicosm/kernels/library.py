@@ -16,7 +16,8 @@ import jax
 from minicosm.kernels import cuda
 
 _LIBRARY = pathlib.Path(__file__).parent / "_native.so"
-_HANDLERS = ("minicosm_lidar_scan", "minicosm_rigid_tick")  # the library's functions that XLA may call
+# the library's functions that XLA may call
+_HANDLERS = ("minicosm_lidar_scan", "minicosm_picture", "minicosm_rigid_tick")
 _UNKNOWN_SET, _UNSUPPORTED_SET = 1, 2  # what minicosm_select answers
 
 

@@ -36,6 +36,7 @@ class PhysicsConfig:
     action_kind: ActionKind = "continuous"
     observation_kind: ObservationKind = "flat"
     pixels: int = 125  # height and width of pixel observations
+    observe_filter: bool = False  # whether observations also say which pairs of shapes collide, see `observe`
     frame_skip: int = 2  # ticks of the engine per step
     max_steps: int = 256
     reward: RewardConfig = RewardConfig()
@@ -62,6 +63,12 @@ class PhysicsConfig:
         need(self.action_kind in ActionKind.__args__, "action_kind", f"one of {ActionKind.__args__}")  # type: ignore[attr-defined]
         kinds = ObservationKind.__args__  # type: ignore[attr-defined]
         need(self.observation_kind in kinds, "observation_kind", f"one of {kinds}")
+        need(isinstance(self.observe_filter, bool), "observe_filter", "True or False")
+        need(
+            not (self.observe_filter and self.observation_kind == "pixels"),
+            "observe_filter",
+            "False with observation_kind 'pixels', where nothing shows it",
+        )
         bindings = self.num_motor_bindings + self.num_thruster_bindings
         need(bindings >= self.num_agents, "num_agents", f"at most the {bindings} bindings there are to split")
         for field in dataclasses.fields(self.reward):

@@ -6,19 +6,22 @@ Lengths are in pixels as in `canvas`. The list is made once a picture; what each
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from minicosm import kernels
 from minicosm.envs.physics.canvas import Canvas, cover, plain
+from minicosm.kernels import picture as kernel
 
 ALWAYS = 1e6  # pixels inside of what is everywhere
 
 # Floats of a figure before its edges: the lowest and highest y of it, the width of its outline, the colours of its
 # inside and of its outline. Then, for each edge, (a, b, c) such that a x + b y + c is how far (x, y) is inside of it,
 # or, for a disc, (x, y, radius).
-HEAD = 9
+HEAD = kernel.HEAD
 
 
 Corners = tuple[jax.Array, jax.Array]  # f32[N, V] each, x and y
@@ -72,12 +75,41 @@ def _rows(reach: tuple[jax.Array, jax.Array], paint: Paint, data: jax.Array) -> 
     return jnp.concatenate([head, paint.fill, paint.edge, data.reshape(len(data), -1)], axis=-1)
 
 
-def picture(figures: list[Figures], size: tuple[int, int], ground: Any) -> jax.Array:
-    """u8[height, width, 3] of `size` (height, width): the figures, first to last, over the colour `ground`."""
+def picture(figures: list[Figures], size: tuple[int, int], ground: tuple[int, int, int]) -> jax.Array:
+    """u8[height, width, 3] of `size` (height, width): the figures, first to last, over the colour `ground`.
+
+    Drawn by a kernel on the CPU where there is one (docs/kernels.md), to within one step of 255 of what `_laid` draws.
+    """
+    data = jnp.concatenate([group.data for group in figures])
+    are_discs = tuple(group.are_discs for group in figures for _ in range(group.data.shape[0]))
+    drawn: jax.Array = _drawing(are_discs, size, ground, data.shape[1])(data)
+    return drawn
+
+
+@functools.cache
+def _drawing(
+    are_discs: tuple[bool, ...], size: tuple[int, int], ground: tuple[int, int, int], num_floats: int
+) -> Callable[[jax.Array], jax.Array]:
+    """A function from f32[N, HEAD + 3 E] to the picture."""
+
+    def by_reference(data: jax.Array) -> jax.Array:
+        return _laid(data, are_discs, size, ground)
+
+    def by_kernel(data: jax.Array) -> jax.Array:
+        return kernel.draw(data, are_discs, size, ground)
+
+    if not kernel.fits(len(are_discs), (num_floats - HEAD) // 3, size):
+        return by_reference
+    return kernels.accelerate(by_reference, by_kernel)
+
+
+def _laid(
+    data: jax.Array, are_discs: tuple[bool, ...], size: tuple[int, int], ground: tuple[int, int, int]
+) -> jax.Array:
+    """The picture in pure JAX: what is right, by definition."""
     canvas = plain(size[1], size[0], ground)
-    for group in figures:
-        for i in range(group.data.shape[0]):
-            canvas = _over(canvas, group.data[i], group.are_discs)
+    for i, is_disc in enumerate(are_discs):
+        canvas = _over(canvas, data[i], is_disc)
     return canvas.bytes()
 
 

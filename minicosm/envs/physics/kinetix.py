@@ -99,6 +99,7 @@ def _shape(body: dict[str, Any], id: str, is_polygon: bool, params: dict[str, fl
         shape["circle"] = _number(body["radius"])
     # it mixes friction as sqrt((0.4 a)^2 + (0.4 b)^2), we as sqrt(a b): the same for a = b
     shape["friction"] = _number(params["base_friction"] * math.sqrt(2.0) * float(body["friction"]))
+    # it takes the lesser restitution of a pair, we the greater: the same where both have the same
     shape["restitution"] = min(1.0, max(0.0, _number(body["restitution"])))
     if float(body["inverse_mass"]) == 0.0:
         return shape | {"static": True}

@@ -15,6 +15,7 @@ import numpy as np
 
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
 from minicosm.envs.physics.control import bound, split
+from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
 from minicosm.envs.spaces import Box, Dict, Space
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 LIMIT = 4.0  # of every field's size
 SPEED, SPIN = 10.0, 10.0  # m/s and rad/s that count as 1
-INDICES = ("joint_ends", "thruster_shape")  # parts that hold numbers of shapes: not in the flat form
+INDICES = ("joint_ends", "thruster_shape", "pair_ends")  # parts that hold numbers of shapes: not in the flat form
 
 
 def space(config: PhysicsConfig) -> Space:
@@ -56,6 +57,8 @@ def _shapes(config: PhysicsConfig) -> dict[str, tuple[int, ...]]:
         "thruster_mask": (size.num_thrusters,),
         "gravity": (2,),
     }
+    if config.observe_filter:
+        shapes |= {"pairs": (size.num_pairs, 1), "pair_ends": (size.num_pairs, 2), "pair_mask": (size.num_pairs,)}
     return shapes | ({"agent": (config.num_agents,)} if config.num_agents > 1 else {})
 
 
@@ -99,6 +102,8 @@ def _entities(state: State, config: PhysicsConfig) -> dict[str, jax.Array]:
         "thruster_mask": has_thruster.astype(jnp.float32),
         "gravity": level.scene.gravity / 10.0,
     }
+    if config.observe_filter:
+        parts |= _pairs(level)
     for name in parts.keys() - INDICES:
         parts[name] = jnp.clip(parts[name], -LIMIT, LIMIT)
     for name in parts.keys() - {"joints", "thrusters"}:
@@ -195,6 +200,18 @@ def _of_thrusters(state: State, config: PhysicsConfig) -> jax.Array:
         *(level.thruster_binding == k for k in range(config.num_thruster_bindings)),
     ]
     return _columns(columns)
+
+
+def _pairs(level: Level) -> dict[str, jax.Array]:
+    """The set of pairs of shapes that could meet, which are there and not both static, and whether they collide."""
+    first, second = pairs(level.size).T
+    moves = level.scene.inverse_mass > 0.0
+    mask = level.present[first] & level.present[second] & (moves[first] | moves[second])
+    return {
+        "pairs": (mask & level.scene.collides).astype(jnp.float32)[:, None],
+        "pair_ends": jnp.asarray(pairs(level.size)),
+        "pair_mask": mask.astype(jnp.float32),
+    }
 
 
 def _columns(columns: list[jax.Array | np.ndarray]) -> jax.Array:

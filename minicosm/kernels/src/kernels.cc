@@ -4,6 +4,7 @@
 #include "kernels.h"
 
 #include "lidar.h"
+#include "picture.h"
 #include "rigid_tick.h"
 
 namespace minicosm {
@@ -12,6 +13,7 @@ namespace MINICOSM_ISA {
 extern const Kernels table = {
     lidar_worlds<kNativeWidth>,
     rigid_tick,
+    picture_worlds<kNativeWidth>,
     kNativeWidth,
 };
 

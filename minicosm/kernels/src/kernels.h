@@ -8,6 +8,7 @@
 namespace minicosm {
 
 struct LidarScan;
+struct PictureBatch;
 struct RigidBatch;
 
 struct Kernels {
@@ -15,6 +16,7 @@ struct Kernels {
   void (*lidar_scan)(const LidarScan& scan, int64_t first, int64_t last);
   // In scratch memory of `width` times rigid_scratch(batch) floats, aligned to 64 bytes.
   void (*rigid_tick)(const RigidBatch& batch, float* scratch, int64_t first, int64_t last);
+  void (*picture)(const PictureBatch& batch, int64_t first, int64_t last);
   int width;  // floats in a vector
 };
 

@@ -10,7 +10,9 @@ import pytest
 from hand_levels import BLUE, CART, GREEN, MEDIUM, SCENERY, Circle, Pin, Polygon, Thruster, box, cart, level_of
 
 from minicosm.envs.physics import Physics
+from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.observe import INDICES
+from minicosm.training.networks.entities import entity_layout
 
 ENTITIES = dataclasses.replace(CART, observation_kind="entities")
 
@@ -136,7 +138,7 @@ def _contraption(order, joint_order, size):
 @pytest.mark.parametrize(("order", "joint_order"), [([2, 0, 1, 4, 3], [1, 0]), ([1, 2, 0, 3, 4], [0, 1])])
 def test_permuting_slots_permutes_what_is_seen_and_changes_nothing_else(order, joint_order):
     size = dataclasses.replace(MEDIUM.slots, num_polygons=7)
-    config = dataclasses.replace(ENTITIES, size=size)
+    config = dataclasses.replace(ENTITIES, size=size, observe_filter=True)
     actions = np.zeros((10, 1, 6), np.float32)
     actions[:, 0, [0, 2, 4]] = 1.0
     plain = seen(config, _contraption([0, 1, 2, 3, 4], [0, 1], size), actions)
@@ -150,3 +152,46 @@ def test_permuting_slots_permutes_what_is_seen_and_changes_nothing_else(order, j
         assert (np.array(rows)[other["joint_ends"][0]] == one["joint_ends"][0, joint_order]).all()
         assert np.array(rows)[other["thruster_shape"][0, 0]] == one["thruster_shape"][0, 0]
         assert (other["shape_mask"] == one["shape_mask"][:, rows]).all()
+        assert (_collisions(other, size) == _collisions(one, size)[np.ix_(rows, rows)]).all()
+
+
+def _collisions(observation, size):
+    """i[S, S]: 1 where an observation says that two shapes collide, -1 that they pass through each other, else 0."""
+    matrix = np.zeros((size.num_shapes, size.num_shapes), int)
+    shown, (first, second) = observation["pair_mask"][0] == 1, observation["pair_ends"][0].T
+    value = np.where(observation["pairs"][0, :, 0] == 1, 1, -1) * shown
+    matrix[first, second] = matrix[second, first] = value
+    return matrix
+
+
+def test_the_filter_is_seen_where_it_is_asked_for():
+    config = dataclasses.replace(ENTITIES, observe_filter=True)
+    level = cart()
+    first, second = pairs(level.size).T
+    wheels = (first == 6) & (second == 7)
+    apart = dataclasses.replace(level.scene, collides=level.scene.collides & ~wheels)
+    plain, _ = seen(config, level)
+    other, _ = seen(config, dataclasses.replace(level, scene=apart))
+    collides, passes = (_collisions(one, config.slots) for one in (plain, other))
+    assert (collides == collides.T).all() and collides[6, 7] == 1 and passes[6, 7] == -1
+    assert collides[4, 6] == collides[4, 7] == -1  # jointed to the chassis
+    assert collides[4, :4].tolist() == [1] * 4  # walls
+    assert not collides[5].any() and not collides[9].any()  # nobody there
+    assert (collides != passes).sum() == 2
+    assert not {"pairs", "pair_mask", "pair_ends"} & seen(ENTITIES, level)[0].keys()
+    flat = dataclasses.replace(config, observation_kind="flat")
+    longer, shorter = (
+        Physics(c).observation_space.shape[0] for c in (flat, dataclasses.replace(flat, observe_filter=False))
+    )
+    assert longer - shorter == 2 * level.size.num_pairs == 2 * len(first)
+    assert seen(flat, level)[0].shape[-1] == longer
+
+
+def test_the_nets_for_entities_read_the_filter():
+    space = Physics(dataclasses.replace(ENTITIES, observe_filter=True)).observation_space
+    assert [link.rows.name for link in entity_layout(space).links] == ["joints", "pairs", "thrusters"]
+
+
+def test_pixels_cannot_show_the_filter():
+    with pytest.raises(ValueError, match="observe_filter is True; expected False with observation_kind 'pixels'"):
+        dataclasses.replace(CART, observation_kind="pixels", observe_filter=True)
