@@ -1,13 +1,16 @@
-"""A fully connected layer in the form that is fast."""
+"""A fully connected layer in the form that is fast, and what may follow it."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 try:
     import flax.linen as nn
 except ImportError as error:
     raise ImportError('the nets need flax, which is not installed: run pip install "minicosm[train]"') from error
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": nn.relu}
 
 
 class Dense(nn.Dense):
