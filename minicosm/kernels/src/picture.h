@@ -164,6 +164,20 @@ MINICOSM_FN void picture_bytes(const float* const (&colours)[3], int32_t first, 
   }
 }
 
+// Whether a figure changes any pixel. A wall that ends at the picture's border does not, and would otherwise make each
+// row one that has to be worked on to its ends.
+MINICOSM_FN bool picture_shows(const PictureBatch& batch, const float* figure, bool is_disc) {
+  const float across = 0.5f * (float)batch.width, up = 0.5f * (float)batch.height;
+  constexpr float kLeast = 1e-3f;  // covered of a pixel: a quarter of a step of a colour
+  if (!(figure[0] < up - kLeast && figure[1] > kLeast - up)) return false;
+  if (is_disc) return true;
+  for (int32_t e = 0; e < batch.num_edges; e++) {
+    const float* side = figure + kFigureHead + 3 * e;
+    if (abs(side[0]) * (across - 0.5f) + abs(side[1]) * (up - 0.5f) + side[2] <= kLeast - 0.5f) return false;
+  }
+  return true;
+}
+
 // The picture of one world from its figures.
 template <int W>
 MINICOSM_FN void picture_world(const PictureBatch& batch, const float* figures, const float* columns,
@@ -178,7 +192,7 @@ MINICOSM_FN void picture_world(const PictureBatch& batch, const float* figures, 
   const float half_height = 0.5f * (float)batch.height;
   for (int32_t i = 0; i < (int32_t)batch.num_figures; i++) {
     const float* figure = figures + i * row_floats;
-    if (figure[0] < half_height && figure[1] > -half_height) seen[num_seen++] = i;
+    if (picture_shows(batch, figure, batch.is_disc[i] != 0)) seen[num_seen++] = i;
   }
   for (int32_t row = 0; row < batch.height; row++, out += row_bytes) {
     const float y = half_height - 0.5f - (float)row;
