@@ -35,7 +35,6 @@ class NetworkConfig:
     width: int = 32  # "set", "transformer": columns of an entity's encoding
     heads: int = 4  # "transformer": attention heads, which share the columns
     layers: int = 1  # "transformer": blocks
-    by_control: bool = False  # "set", "transformer" in physics: a control's parameters hear from the links it drives
     channels: tuple[int, ...] = (16, 32, 32)  # "cnn": of each convolution
     recurrent: bool = False  # a memory between the layers and the heads
     cell: _Cell = "gru"  # kind of the memory
@@ -56,8 +55,6 @@ class NetworkConfig:
         for name in ("width", "heads", "layers"):
             _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
         _need(self, "width", self.width % self.heads == 0, f"a multiple of heads, {self.heads}")
-        fits = not self.by_control or self.kind in ("set", "transformer")
-        _need(self, "by_control", fits, f"False, as the net is of kind {self.kind!r}")
         _need(self, "activation", self.activation in ("tanh", "relu"), "'tanh' or 'relu'")
         _need(self, "memory", _is_whole(self.memory, 1), "a whole number from 1")
         _need(self, "scan", _is_whole(self.scan, 0), "a whole number from 0")

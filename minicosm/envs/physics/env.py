@@ -71,14 +71,6 @@ class Physics(Environment[Level, State]):
     def action_space(self) -> Space:
         return control.action_space(self.config)
 
-    @property
-    def driven(self) -> tuple[tuple[str, int], ...]:
-        """Of each number of an action, the set of entities it drives, and which column of theirs is 1 where it does.
-
-        Empty where that cannot be told: with several agents, one control at a time, or another kind of observation.
-        """
-        return observe.driven(self.config)
-
     @override
     def sample_level(self, key: jax.Array) -> Level:
         return distributions.sample(key, self.config)

@@ -62,17 +62,6 @@ def _shapes(config: PhysicsConfig) -> dict[str, tuple[int, ...]]:
     return shapes | ({"agent": (config.num_agents,)} if config.num_agents > 1 else {})
 
 
-def driven(config: PhysicsConfig) -> tuple[tuple[str, int], ...]:
-    """See `Physics.driven`."""
-    if config.num_agents > 1 or config.action_kind == "discrete" or config.observation_kind != "entities":
-        return ()
-    shapes, found = _shapes(config), []
-    for name, count in (("joints", config.num_motor_bindings), ("thrusters", config.num_thruster_bindings)):
-        last = shapes[name][1] - 1  # whether the agent drives it, after the bindings
-        found += [(name, last - count + k) for k in range(count)]
-    return tuple(found)
-
-
 def observe(state: State, config: PhysicsConfig) -> dict[str, jax.Array] | jax.Array:
     """All agents' observations, led by A."""
     agents = config.num_agents

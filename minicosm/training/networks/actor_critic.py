@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.training.config import NetworkConfig
-from minicosm.training.networks.dense import ACTIVATIONS, Dense
+from minicosm.training.networks.dense import Dense
 from minicosm.training.networks.memory import CELLS
 
 try:
@@ -29,8 +29,7 @@ class ActorCritic(nn.Module):
     num_parameters: int
     num_scales: int
     num_agents: int = 1  # A of each world; agents of one world are adjacent lanes
-    encoder: nn.Module | None = None  # from f32[T, N, F] to f32[T, N, D], and encodings of links
-    head: nn.Module | None = None  # of the policy, that knows what each control drives; None: one layer
+    encoder: nn.Module | None = None  # from f32[T, N, F] to f32[T, N, D]
 
     @nn.compact
     def __call__(
@@ -45,7 +44,7 @@ class ActorCritic(nn.Module):
         log_std = jnp.zeros((0,))
         if self.num_scales > 0:
             log_std = self.param("log_std", nn.initializers.constant(config.log_std), (self.num_scales,))
-        own, links = (features, {}) if self.encoder is None else self.encoder(features)
+        own = features if self.encoder is None else self.encoder(features)
         seen = self._of_all_agents(own) if config.critic == "central" else own
         if config.recurrent:
             actor, critic, memory = self._remember(own, seen, reset, memory)
@@ -54,10 +53,7 @@ class ActorCritic(nn.Module):
         else:
             actor = self._layers(own, config.hidden, "actor")
             critic = self._layers(seen, config.hidden, "critic")
-        if self.head is None:
-            parameters = Dense(self.num_parameters, kernel_init=_orthogonal(0.01), name="policy")(actor)
-        else:
-            parameters = self.head(actor, links, features)
+        parameters = Dense(self.num_parameters, kernel_init=_orthogonal(0.01), name="policy")(actor)
         values = Dense(1, kernel_init=_orthogonal(1.0), name="value")(critic)
         return parameters, log_std, values[..., 0], memory
 
@@ -88,7 +84,7 @@ class ActorCritic(nn.Module):
         return jnp.concatenate([everyone, which], axis=-1).reshape(ticks, lanes, -1)
 
     def _layers(self, x: jax.Array, widths: tuple[int, ...], name: str) -> jax.Array:
-        activate = ACTIVATIONS[self.config.activation]
+        activate = {"tanh": jnp.tanh, "relu": nn.relu}[self.config.activation]
         for i, width in enumerate(widths):
             x = activate(Dense(width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(x))
         return x

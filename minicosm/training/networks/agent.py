@@ -14,8 +14,6 @@ from minicosm.envs.spaces import Box, Space
 from minicosm.training.actions import ActionDistribution, distribution_for, flatten_observation
 from minicosm.training.config import NetworkConfig
 from minicosm.training.networks.actor_critic import ActorCritic
-from minicosm.training.networks.controls import ControlHead, Driven, kinds_of
-from minicosm.training.networks.dense import ACTIVATIONS
 from minicosm.training.networks.encoders import encoder_for
 from minicosm.training.networks.layout import space_size
 from minicosm.training.networks.memory import memory_size
@@ -29,7 +27,6 @@ class Agent:
     observation_space: Space
     distribution: ActionDistribution
     num_agents: int = 1  # A of each world; agents of one world are adjacent lanes
-    driven: Driven = ()  # links that each choice of an action drives, where the world tells
 
     @staticmethod
     def of(env: Environment[Any, Any], config: NetworkConfig) -> Agent:
@@ -37,9 +34,8 @@ class Agent:
         size = space_size(env.observation_space)
         if config.scan > size:
             raise ValueError(f"NetworkConfig.scan is {config.scan}; an observation has {size} numbers")
-        driven = getattr(env, "driven", ()) if config.by_control else ()
-        agent = Agent(config, env.observation_space, distribution_for(env.action_space), env.num_agents, driven)
-        agent.net  # noqa: B018  tells of observations and actions that the kind of net cannot read
+        agent = Agent(config, env.observation_space, distribution_for(env.action_space), env.num_agents)
+        encoder_for(config, env.observation_space)  # tells of observations that the kind of net cannot read
         if config.scan > 0:
             agent._scan_bounds  # noqa: B018  tells of bounds that do not fit
         return agent
@@ -53,12 +49,8 @@ class Agent:
     @property
     def net(self) -> ActorCritic:
         """The net; see `ActorCritic.__call__`."""
-        config, space, distribution = self.config, self.observation_space, self.distribution
-        encoder, head = encoder_for(config, space), None
-        if config.by_control:
-            head = ControlHead(kinds_of(self.driven, distribution, space), ACTIVATIONS[config.activation])
-        parameters, scales = distribution.num_parameters, distribution.num_scales
-        return ActorCritic(config, parameters, scales, self.num_agents, encoder, head)
+        distribution, encoder = self.distribution, encoder_for(self.config, self.observation_space)
+        return ActorCritic(self.config, distribution.num_parameters, distribution.num_scales, self.num_agents, encoder)
 
     def features(self, observation: Any, num_leading: int) -> jax.Array:
         """f32[..., F]: the observation as the net sees it, behind `num_leading` leading axes.

@@ -1,16 +1,13 @@
-"""A fully connected layer in the form that is fast, and what may follow it."""
+"""A fully connected layer in the form that is fast."""
 
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 try:
     import flax.linen as nn
 except ImportError as error:
     raise ImportError('the nets need flax, which is not installed: run pip install "minicosm[train]"') from error
-
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": nn.relu}
 
 
 class Dense(nn.Dense):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from minicosm.envs.spaces import Space
 from minicosm.training.config import NetworkConfig
-from minicosm.training.networks.dense import ACTIVATIONS
 from minicosm.training.networks.entities import EntityTransformer, SetEncoder, entity_layout
 from minicosm.training.networks.pixels import PictureEncoder, picture_layout
 
@@ -18,22 +19,18 @@ _PICTURES = "a picture or grid, a bounded Box of shape [height, width, channels]
 
 
 def encoder_for(config: NetworkConfig, space: Space) -> nn.Module | None:
-    """The encoder of observations from `space`, or None where layers read flat features themselves.
-
-    It gives f32[..., D] of flat features, and of sets of links each row's encoding.
+    """The encoder of observations from `space`, f32[..., D] of flat features; None where layers read these themselves.
 
     Raises ValueError for observations that the kind of net cannot read.
     """
-    activate = ACTIVATIONS[config.activation]
+    activate = {"tanh": jnp.tanh, "relu": nn.relu}[config.activation]
     if config.kind == "mlp":
         return None
     try:
         if config.kind == "set":
             return SetEncoder(entity_layout(space), config.width, activate)
         if config.kind == "transformer":
-            return EntityTransformer(
-                entity_layout(space), config.width, config.heads, config.layers, activate, config.by_control
-            )
+            return EntityTransformer(entity_layout(space), config.width, config.heads, config.layers, activate)
         return PictureEncoder(picture_layout(space), config.channels, activate)
     except ValueError as error:
         raise ValueError(

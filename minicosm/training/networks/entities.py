@@ -26,7 +26,6 @@ except ImportError as error:
 
 _orthogonal = nn.initializers.orthogonal
 Activation = Callable[[jax.Array], jax.Array]
-Encodings = dict[str, jax.Array]  # of the rows of each set of links, f32[..., n, W], by its name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +84,9 @@ class SetEncoder(nn.Module):
     activate: Activation
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> tuple[jax.Array, Encodings]:
-        """Of flat features f32[..., F], each kind's mean and greatest of W columns, and what is left; and the links."""
-        layout, encodings = self.layout, {}
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """f32[..., D] of flat features f32[..., F]: each kind's mean and greatest of W columns, and what is left."""
+        layout = self.layout
         there = layout.nodes.mask.read(features)
         nodes = self._encoded(layout.nodes.rows.read(features), layout.nodes.rows.name)
         pooled = [pool(nodes, there)]
@@ -95,10 +94,8 @@ class SetEncoder(nn.Module):
             rows = link.rows.read(features)
             ends = jnp.einsum("...les,...sw->...lew", incidence(link, layout.nodes, features), nodes)
             rows = jnp.concatenate([rows, ends.reshape(*rows.shape[:-1], -1)], axis=-1)
-            encodings[link.rows.name] = self._encoded(rows, link.rows.name)
-            pooled.append(pool(encodings[link.rows.name], link.mask.read(features)))
-        whole = jnp.concatenate([*pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
-        return whole, encodings
+            pooled.append(pool(self._encoded(rows, link.rows.name), link.mask.read(features)))
+        return jnp.concatenate([*pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
 
     def _encoded(self, rows: jax.Array, name: str) -> jax.Array:
         for i in range(2):
@@ -118,11 +115,10 @@ class EntityTransformer(nn.Module):
     heads: int
     layers: int
     activate: Activation
-    tells_links: bool  # of the links too, which takes parameters
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> tuple[jax.Array, Encodings]:
-        """Of flat features f32[..., F], the tokens' mean and greatest in W columns, and what is left; and the links."""
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """f32[..., D] of flat features f32[..., F]: the tokens' mean and greatest in W columns, and what is left."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
         tokens = self._dense(layout.nodes.rows.read(features), self.width, layout.nodes.rows.name)
@@ -137,15 +133,8 @@ class EntityTransformer(nn.Module):
             tokens += self._attended(self._normal(tokens, f"attended_normal_{i}"), there, f"attended_{i}")
             inner = self._dense(self._normal(tokens, f"inner_normal_{i}"), 2 * self.width, f"inner_{i}")
             tokens += self._dense(self.activate(inner), self.width, f"outer_{i}")
-        normal = self._normal(tokens, "normal")
-        whole = [pool(normal, there), *(part.numbers(features) for part in layout.others)]
-        encodings = {}
-        if self.tells_links:
-            for link, (rows, hangs_on) in zip(layout.links, links, strict=True):
-                ends = jnp.einsum("...les,...sw->...lew", hangs_on, normal).reshape(*rows.shape[:-1], -1)
-                name = link.rows.name
-                encodings[name] = self.activate(rows + self._dense(ends, self.width, f"{name}_told"))
-        return jnp.concatenate(whole, axis=-1), encodings
+        pooled = pool(self._normal(tokens, "normal"), there)
+        return jnp.concatenate([pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
 
     def _heard(self, tokens: jax.Array, rows: jax.Array, hangs_on: jax.Array, name: str) -> jax.Array:
         """f32[..., S, W]: what the links f32[..., L, W], told of the nodes at their ends, say to each of these."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from minicosm.envs.spaces import Box, Space
 from minicosm.training.networks.dense import Dense
-from minicosm.training.networks.entities import Encodings
 from minicosm.training.networks.layout import Part, parts_of
 
 try:
@@ -56,15 +55,15 @@ class PictureEncoder(nn.Module):
     activate: Callable[[jax.Array], jax.Array]
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> tuple[jax.Array, Encodings]:
-        """f32[..., D] of flat features [..., F]; a picture has no links."""
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """f32[..., D] of flat features [..., F]."""
         x = planes(self.layout.picture, features)
         for i, width in enumerate(self.channels):
             size, stride = _squares(min(x.shape[-3:-1]))
             dense = Dense(width, kernel_init=nn.initializers.orthogonal(2**0.5), name=f"convolution_{i}")
             x = self.activate(dense(patches(x, size, stride)))
         flat = x.reshape(*x.shape[:-3], -1)
-        return jnp.concatenate([flat, *(part.numbers(features) for part in self.layout.others)], axis=-1), {}
+        return jnp.concatenate([flat, *(part.numbers(features) for part in self.layout.others)], axis=-1)
 
 
 def planes(picture: Part, features: jax.Array) -> jax.Array:
