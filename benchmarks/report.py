@@ -26,6 +26,12 @@ NAMES = {
     "kinetix": "Kinetix",
     "jax2d": "Jax2D",
     "gymnasium": "Gymnasium",
+    "gymnasium-sync": "Gymnasium, SyncVectorEnv",
+    "gymnasium-async": "Gymnasium, AsyncVectorEnv",
+    "gymnasium-vector": "Gymnasium, its vectorised class",
+    "vmas": "VMAS",
+    "supersuit": "MPE in SuperSuit",
+    "supersuit-processes": "MPE in SuperSuit, a process for each core",
 }
 ABOUT = {  # by name of the file: heading, and what the reader must know
     "nav_throughput": (
@@ -46,6 +52,23 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
         "Lunar lander",
         "Our level beside Gymnasium's on Box2D, in a SyncVectorEnv, and envpool's. Ours steps two ticks of 1/60 s an "
         "action, theirs one of 1/50 s.",
+    ),
+    "cpu_peers_cartpole": (
+        "Cart-pole, another simulation",
+        "Not like for like: ours is a level of the rigid-body engine, which solves contacts and joints in two ticks of "
+        "four sub-steps an action and observes 596 numbers; Gymnasium's CartPole-v1, and envpool's, integrate four "
+        "equations and observe 4 numbers. All but the loop on the device are stepped from Python.",
+    ),
+    "cpu_peers_vmas": (
+        "Four robots, beside VMAS",
+        "Both hand out torch tensors on the CPU, in episodes of 500 steps. Ours have 200 beams that see walls and "
+        "robots, on new maps, and end where they collide; VMAS's `navigation` has no walls, 12 beams that see agents "
+        "only, and discs that push each other.",
+    ),
+    "cpu_peers_supersuit": (
+        "Agents side by side, beside MPE in SuperSuit",
+        "Our four robots with 200 beams through `agents_as_envs`, of which only those that still play are counted, "
+        "beside three agents of simple_spread, which has no lidar.",
     ),
     "engine_throughput": ("Rigid-body engine", "Ticks of Kinetix's own random levels, with fixed random actions."),
     "engine_device": ("Rigid-body engine, sweep on one device", "Kinetix's random levels, tiled over the batch."),
@@ -127,18 +150,21 @@ def _speeds(results: Results) -> str:
     has_worlds = any(row.worlds is not None for row in results.rows)
     names = results.implementations
     peers = [name for name in names if name not in OURS] if names[0] in OURS else []
-    compiles = any(figure.compile_s for row in results.rows for figure in row.figures.values())
+    figures = [figure for row in results.rows for figure in row.figures.values()]
+    compiles, told = any(figure.compile_s for figure in figures), any(figure.memory_mib for figure in figures)
     header = [*settings, *(["worlds"] if has_worlds else [])]
     header += [NAMES.get(name, name) for name in names]
     header += [f"over {NAMES.get(name, name)} (per CPU)" for name in peers]
     header += ["compile, s"] if compiles else []
+    header += ["peak memory, MiB"] if told else []
     rows = []
     for row in results.rows:
         cells: list[Any] = [row.settings.get(name, "") for name in settings]
         cells += [f"{row.worlds:,}" if row.worlds is not None else ""] if has_worlds else []
         cells += [number(row.figures[name].rate) if name in row.figures else "" for name in names]
         cells += [_ratio(row, names[0], name) for name in peers]
-        cells += [_compiles(row)] if compiles else []
+        cells += [_each(row, "compile_s")] if compiles else []
+        cells += [_each(row, "memory_mib")] if told else []
         rows.append(cells)
     return _table(header, rows)
 
@@ -154,8 +180,9 @@ def _ratio(row: Row, ours: str, peer: str) -> str:
     return wall
 
 
-def _compiles(row: Row) -> str:
-    return " / ".join(f"{figure.compile_s:.0f}" if figure.compile_s else "–" for figure in row.figures.values())
+def _each(row: Row, field: str) -> str:
+    values = [getattr(figure, field) for figure in row.figures.values()]
+    return " / ".join(f"{value:,.0f}" if value else "–" for value in values)
 
 
 def _levels(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -27,6 +27,7 @@ class Figure:
     per_cpu_second: float | None
     compile_s: float | None
     jax: str | None  # its version, where it differs from ours
+    memory_mib: float | None = None  # peak of its processes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,4 +112,4 @@ def _figures(raw: Mapping[str, Any]) -> tuple[str, dict[str, Figure]]:
 
 def _figure(part: Mapping[str, Any], rate: str) -> Figure:
     per_cpu = part.get(rate.removesuffix("_per_s") + "_per_cpu_s")
-    return Figure(part[rate], per_cpu, part.get("compile_s"), part.get("jax"))
+    return Figure(part[rate], per_cpu, part.get("compile_s"), part.get("jax"), part.get("peak_memory_mib"))

@@ -28,18 +28,24 @@ class Worker:
         self.process.wait()
 
 
-def alternate(workers: dict[str, Worker], repeats: int) -> dict[str, dict[str, float]]:
-    """Let the workers take `repeats` turns, A B A B …, then end them; medians per worker."""
+def alternate(workers: dict[str, Worker], repeats: int, unit: str = "env_steps") -> dict[str, dict[str, float]]:
+    """Let the workers take `repeats` turns, A B A B …, then end them; medians per worker, rates in `unit` per second.
+
+    Of workers that tell `peak_memory_mib`, the highest is kept.
+    """
     runs = {name: [] for name in workers}
     for _ in range(repeats):
         for name, worker in workers.items():
             runs[name].append(worker.run())
     figures = {}
     for name, worker in workers.items():
+        memory = [r["peak_memory_mib"] for r in runs[name] if "peak_memory_mib" in r]
         figures[name] = {
-            "env_steps_per_s": statistics.median(r["env_steps"] / r["wall_s"] for r in runs[name]),
-            "env_steps_per_cpu_s": statistics.median(r["env_steps"] / r["cpu_s"] for r in runs[name]),
-            "resets_per_env_step": sum(r["resets"] for r in runs[name]) / sum(r["env_steps"] for r in runs[name]),
+            f"{unit}_per_s": statistics.median(r[unit] / r["wall_s"] for r in runs[name]),
+            f"{unit}_per_cpu_s": statistics.median(r[unit] / r["cpu_s"] for r in runs[name]),
+            f"resets_per_{unit.removesuffix('s')}": sum(r["resets"] for r in runs[name])
+            / sum(r[unit] for r in runs[name]),
+            **({"peak_memory_mib": max(memory)} if memory else {}),
             **worker.description,
         }
         worker.close()

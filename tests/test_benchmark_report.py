@@ -53,6 +53,15 @@ def test_rates_ratios_and_settings_come_from_the_file(report, tmp_path):
     assert "| 3 | 128 | 10 | 40 | 0.25x (0.12x) | 4 / 8 |" in text
 
 
+def test_peak_memory_is_shown_where_it_was_measured(report, tmp_path):
+    row = {"batch": 16, **speeds(9, 3), "other": {"env_steps_per_s": 1.0}}
+    row["minicosm"]["peak_memory_mib"], row["peer"]["peak_memory_mib"] = 1503.4, 39.7
+    write(tmp_path, "here", "cpu_peers_vmas", rows=[row])
+    text = report.page(report.read_all(tmp_path))
+    assert "| compile, s | peak memory, MiB |" in text
+    assert "| 4 / 8 / – | 1,503 / 40 / – |" in text
+
+
 def test_every_machine_has_its_own_labelled_part(report, tmp_path):
     for machine in ("one", "two"):
         write(tmp_path, machine, "maze_throughput", rows=[{"batch": 8, **speeds(9, 3)}])
@@ -106,6 +115,22 @@ def test_a_sweep_is_drawn(report, tmp_path):
     assert "worlds" in path.read_text(encoding="utf-8")
     write(tmp_path, "here", "nav_throughput", rows=rows[:2])
     assert report.draw(report.read_all(tmp_path), tmp_path / "images") == []
+
+
+def test_workers_take_turns_and_medians_count(report):
+    from workers import Worker, alternate
+
+    code = (
+        "import json, sys\n"
+        "print(json.dumps({'setup_s': 0.5}), flush=True)\n"
+        "for turn, _ in enumerate(sys.stdin):\n"
+        "    told = {'wall_s': [1, 4, 2][turn], 'cpu_s': 2, 'agent_steps': 8, 'resets': 1}\n"
+        "    told['peak_memory_mib'] = 7 - turn\n"
+        "    print(json.dumps(told), flush=True)\n"
+    )
+    figures = alternate({"peer": Worker([sys.executable, "-c", code])}, 3, "agent_steps")["peer"]
+    assert (figures["agent_steps_per_s"], figures["agent_steps_per_cpu_s"]) == (4.0, 4.0)
+    assert (figures["resets_per_agent_step"], figures["peak_memory_mib"], figures["setup_s"]) == (0.125, 7, 0.5)
 
 
 def test_a_damaged_file_is_named(report, tmp_path):
