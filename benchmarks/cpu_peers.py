@@ -13,8 +13,11 @@ Three sections, each a file of results:
   596 numbers observed), beside Gymnasium's CartPole-v1, which integrates four equations (4 numbers): another, far
   smaller computation. Theirs through `SyncVectorEnv`, `AsyncVectorEnv` (16 processes at most), Gymnasium's own
   vectorised class, and envpool's.
-- `vmas`: our navigation with 4 robots, 200 beams that see walls and robots, arrays as torch tensors, beside VMAS's
-  `navigation` with 4 agents, 12 beams that see agents only, on torch's CPU. Episodes of 500 steps in both.
+- `vmas`: our navigation with 4 robots, whose beams see walls and robots, arrays as torch tensors, beside VMAS's
+  `navigation` with 4 agents, whose beams see agents only, on torch's CPU: on one thread, and on one for each core.
+  Episodes of 500 steps and as many beams (`--beams`) in both. Threads of torch's wait asleep in all processes: with
+  anything else on the machine, those that spin, as is the default, made VMAS on two threads up to sixty times slower
+  than on one.
 - `supersuit`: the same navigation through `agents_as_envs`, beside MPE's simple_spread with 3 agents through SuperSuit,
   in one process and in one for each core. Agent-steps are counted; of ours, only those of agents that still play.
 
@@ -68,7 +71,12 @@ SECTIONS = {
             "envpool": Peer(("envpool",)),
         },
     ),
-    "vmas": Section("env_steps", (64, 1024, 4096), {"vmas": Peer(("vmas", "torch"))}, needs=("torch",)),
+    "vmas": Section(
+        "env_steps",
+        (64, 1024, 4096),
+        {"vmas": Peer(("vmas", "torch")), "vmas-threads": Peer(("vmas", "torch"))},
+        needs=("torch",),
+    ),
     "supersuit": Section(
         "agent_steps",
         (1, 64, 1024),
@@ -96,22 +104,22 @@ def versions(python: str) -> dict[str, str]:
     return json.loads(answer.stdout)
 
 
-def compare(section: str, batch: int, pythons: dict[str, str], args: argparse.Namespace) -> dict[str, object]:
-    """One row: all implementations at one number of worlds, taking turns."""
-    workers = {
-        name: Worker([python, str(WORKER), section, name, "--batch", str(batch), "--seconds", str(args.seconds)])
-        for name, python in pythons.items()
-    }
-    return {"batch": batch, **alternate(workers, args.repeats, SECTIONS[section].unit)}
+def compare(section: str, setting: dict[str, int], pythons: dict[str, str], args: argparse.Namespace) -> dict:
+    """One row: all implementations at one `setting` (of the number of worlds, and of beams), taking turns."""
+    flags = [text for name, value in setting.items() for text in (f"--{name}", str(value))]
+    flags += ["--seconds", str(args.seconds)]
+    workers = {name: Worker([python, str(WORKER), section, name, *flags]) for name, python in pythons.items()}
+    return {**setting, **alternate(workers, args.repeats, SECTIONS[section].unit)}
 
 
-def table(row: dict[str, object], unit: str) -> str:
+def table(row: dict, unit: str) -> str:
     """One row as text: rates, ratios of `minicosm` and of the scan to each, memory."""
     rate, per_cpu = f"{unit}_per_s", f"{unit}_per_cpu_s"
     ours, scan = row["minicosm"], row["minicosm-scan"]
-    lines = [f"B = {row['batch']}, {unit.replace('_', '-')}/s"]
+    settings = [f"{name} {value}" for name, value in row.items() if isinstance(value, int)]
+    lines = [f"{', '.join(settings)}: {unit.replace('_', '-')}/s"]
     for name, figures in row.items():
-        if name == "batch":
+        if not isinstance(figures, dict):
             continue
         line = f"  {name:20} {figures[rate]:12,.0f}  {figures['peak_memory_mib']:6,.0f} MiB"
         if name not in ("minicosm", "minicosm-scan"):
@@ -140,10 +148,13 @@ def measure(name: str, peers: dict[str, Peer], head: dict[str, object], args: ar
     folder = args.out or machine.results_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"cpu_peers_{name}.json"
-    for batch in args.batch or section.batches:
+    settings = [{"batch": batch} for batch in args.batch or section.batches]
+    if name == "vmas":
+        settings = [{"beams": beams, **setting} for beams in args.beams for setting in settings]
+    for setting in settings:
         pythons = {"minicosm": sys.executable, "minicosm-scan": sys.executable}
-        pythons |= {peer: args.peer_python for peer, at in peers.items() if at.least <= batch <= at.most}
-        rows.append(compare(name, batch, pythons, args))
+        pythons |= {peer: args.peer_python for peer, at in peers.items() if at.least <= setting["batch"] <= at.most}
+        rows.append(compare(name, setting, pythons, args))
         print(table(rows[-1], section.unit), flush=True)
         path.write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
     print(f"written: {path}", flush=True)
@@ -154,13 +165,19 @@ def main() -> None:
     parser.add_argument("--peer-python", default=sys.executable, help="python of the environment that has the others")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--batch", type=int, nargs="+", help="numbers of worlds, in place of each section's own")
+    parser.add_argument(
+        "--beams", type=int, nargs="+", default=[12], help="in section vmas; VMAS's default is 12, ours 200"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one turn, about")
     parser.add_argument("--out", type=pathlib.Path, help="folder; default: this machine's under benchmarks/results")
     args = parser.parse_args()
-    if min(*(args.batch or [1]), args.repeats, 1) < 1 or args.seconds <= 0:
-        parser.error(f"--batch {args.batch} --repeats {args.repeats} --seconds {args.seconds}: expected more than zero")
+    for name in ("batch", "beams", "repeats", "seconds"):
+        value = getattr(args, name)
+        if value is not None and min(value if isinstance(value, list) else [value]) <= 0:
+            parser.error(f"--{name} is {value}; expected more than zero")
     os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # a spinning thread keeps the one that it waits for from the core
     os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # compiling is timed, too
     own, theirs = versions(sys.executable), versions(args.peer_python)
     for name in args.sections:

@@ -36,20 +36,21 @@ def our_cart_pole(batch):
     return vector_run(envs, batch, same_step=True)
 
 
-def our_robots():
+def our_robots(num_beams=200):
     import minicosm
 
-    return minicosm.make("nav", num_robots=ROBOTS, max_steps=EPISODE)
+    return minicosm.make("nav", num_robots=ROBOTS, num_beams=num_beams, max_steps=EPISODE)
 
 
-def our_robots_in_torch(batch):
+def our_robots_in_torch(batch, num_beams):
     import torch
     from adapters_ways import actions_of
 
     from minicosm.wrappers import BatchedParallelEnv
 
-    envs = BatchedParallelEnv(our_robots(), batch, output="torch")
-    ring = torch.as_tensor(np.array(actions_of(our_robots(), batch, RING)))
+    env = our_robots(num_beams)
+    envs = BatchedParallelEnv(env, batch, output="torch")
+    ring = torch.as_tensor(np.array(actions_of(env, batch, RING)))
     ring = [{agent: actions[:, a] for a, agent in enumerate(envs.agents)} for actions in ring]
     envs.reset(seed=0)
 
@@ -88,14 +89,14 @@ def our_cart_pole_scan(batch):
     return scan_run(AutoReset(minicosm.make("cart_pole", action_kind="discrete"), batch), worlds_played)
 
 
-def our_robots_scan(batch):
+def our_robots_scan(batch, num_beams):
     from minicosm.wrappers import AutoReset
 
-    return scan_run(AutoReset(our_robots(), batch), worlds_played)
+    return scan_run(AutoReset(our_robots(num_beams), batch), worlds_played)
 
 
 def our_agents_scan(batch):
-    from minicosm.wrappers.agent_episodes import AgentEpisodes
+    from minicosm.wrappers import AgentEpisodes
 
     return scan_run(AgentEpisodes(our_robots(), batch), agents_played)
 
@@ -163,17 +164,27 @@ def envpool_cart_pole(batch):
     return vector_run(envs, batch, np.random.default_rng(0).integers(0, 2, (RING, batch)).astype(np.int32))
 
 
-def vmas_navigation(batch):
-    import torch
-    import vmas
+def vmas_navigation(num_threads):
+    """VMAS on so many threads of torch's."""
 
-    envs = vmas.make_env(
-        scenario="navigation", num_envs=batch, device="cpu", seed=0, max_steps=EPISODE, n_agents=ROBOTS, collisions=True
-    )
-    assert all(agent.sensors for agent in envs.agents), "VMAS's agents have no lidar"
-    generator = torch.Generator().manual_seed(0)
-    ring = [list(2 * torch.rand((ROBOTS, batch, 2), generator=generator) - 1) for _ in range(RING)]
-    envs.reset()
+    def build(batch, num_beams):
+        import torch
+        import vmas
+
+        torch.set_num_threads(num_threads)
+        settings = {"num_envs": batch, "device": "cpu", "seed": 0, "max_steps": EPISODE, "n_lidar_rays": num_beams}
+        envs = vmas.make_env(scenario="navigation", n_agents=ROBOTS, collisions=True, **settings)
+        assert all(agent.sensors for agent in envs.agents), "VMAS's agents have no lidar"
+        generator = torch.Generator().manual_seed(0)
+        ring = [list(2 * torch.rand((ROBOTS, batch, 2), generator=generator) - 1) for _ in range(RING)]
+        envs.reset()
+        return vmas_run(envs, ring, batch)
+
+    return build
+
+
+def vmas_run(envs, ring, batch):
+    """VMAS resets nothing by itself: worlds that are done are reset after the step, as one does."""
 
     def run(rounds):
         ends = 0
@@ -240,7 +251,8 @@ BUILDERS = {
     ("cartpole", "envpool"): envpool_cart_pole,
     ("vmas", "minicosm"): our_robots_in_torch,
     ("vmas", "minicosm-scan"): our_robots_scan,
-    ("vmas", "vmas"): vmas_navigation,
+    ("vmas", "vmas"): vmas_navigation(1),
+    ("vmas", "vmas-threads"): vmas_navigation(CORES),
     ("supersuit", "minicosm"): our_robots_as_envs,
     ("supersuit", "minicosm-scan"): our_agents_scan,
     ("supersuit", "supersuit"): mpe_in_supersuit(0),
@@ -286,10 +298,12 @@ def main():
     parser.add_argument("section")
     parser.add_argument("implementation")
     parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--beams", type=int, help="of each robot; section vmas only")
     parser.add_argument("--seconds", type=float, required=True)
     args = parser.parse_args()
     start = time.perf_counter()
-    run = BUILDERS[args.section, args.implementation](args.batch)
+    sizes = (args.batch,) if args.beams is None else (args.batch, args.beams)
+    run = BUILDERS[args.section, args.implementation](*sizes)
     run(1)
     setup_s = time.perf_counter() - start
     rounds = rounds_that_take(args.seconds, run)

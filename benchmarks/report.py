@@ -29,7 +29,8 @@ NAMES = {
     "gymnasium-sync": "Gymnasium, SyncVectorEnv",
     "gymnasium-async": "Gymnasium, AsyncVectorEnv",
     "gymnasium-vector": "Gymnasium, its vectorised class",
-    "vmas": "VMAS",
+    "vmas": "VMAS, one thread",
+    "vmas-threads": "VMAS, a thread for each core",
     "supersuit": "MPE in SuperSuit",
     "supersuit-processes": "MPE in SuperSuit, a process for each core",
 }
@@ -61,9 +62,9 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
     ),
     "cpu_peers_vmas": (
         "Four robots, beside VMAS",
-        "Both hand out torch tensors on the CPU, in episodes of 500 steps. Ours have 200 beams that see walls and "
-        "robots, on new maps, and end where they collide; VMAS's `navigation` has no walls, 12 beams that see agents "
-        "only, and discs that push each other.",
+        "Both hand out torch tensors on the CPU, in episodes of 500 steps with as many beams. Ours see walls and "
+        "robots, on new maps, and end where they collide; VMAS's `navigation` has no walls, its beams see agents only, "
+        "and its agents are discs that push each other. Threads of torch's wait asleep.",
     ),
     "cpu_peers_supersuit": (
         "Agents side by side, beside MPE in SuperSuit",
