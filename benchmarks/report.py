@@ -28,6 +28,11 @@ NAMES = {
     "gymnasium": "Gymnasium",
 }
 ABOUT = {  # by name of the file: heading, and what the reader must know
+    "batch_sweep": (
+        "How speed grows with the number of worlds",
+        "Automatic reset onto new levels, random actions, the loop on the device. Bytes are what the compiled program "
+        "needs, by XLA's count, with arguments and results.",
+    ),
     "nav_throughput": (
         "Navigation",
         "Beside JaxMARL's JaxNav: 11×11 maps, 200 beams, 500-step episodes, random actions, new maps at every reset.",
@@ -93,6 +98,7 @@ def _section(results: Results) -> str:
     parts = [f"### On {results.machine}\n", _provenance(results), _speeds(results)]
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
+    parts += [f"Not measured: {why}.\n" for why in results.head.get("stopped", ())]
     if sweeps(results):
         parts.append(f"![{results.unit} against the number of worlds]({IMAGES}/{results.machine}-{results.name}.svg)\n")
     return "\n".join(part for part in parts if part)
@@ -114,11 +120,13 @@ def _speeds(results: Results) -> str:
     has_worlds = any(row.worlds is not None for row in results.rows)
     names = results.implementations
     peers = [name for name in names if name not in OURS] if names[0] in OURS else []
+    weighs = any(row.memory_bytes_per_world is not None for row in results.rows)
     compiles = any(figure.compile_s for row in results.rows for figure in row.figures.values())
     header = [*settings, *(["worlds"] if has_worlds else [])]
     header += [NAMES.get(name, name) for name in names]
     header += [f"over {NAMES.get(name, name)} (per CPU)" for name in peers]
     header += ["compile, s"] if compiles else []
+    header += ["bytes a world"] if weighs else []
     rows = []
     for row in results.rows:
         cells: list[Any] = [row.settings.get(name, "") for name in settings]
@@ -126,6 +134,9 @@ def _speeds(results: Results) -> str:
         cells += [number(row.figures[name].rate) if name in row.figures else "" for name in names]
         cells += [_ratio(row, names[0], name) for name in peers]
         cells += [_compiles(row)] if compiles else []
+        cells += (
+            [number(row.memory_bytes_per_world) if row.memory_bytes_per_world is not None else ""] if weighs else []
+        )
         rows.append(cells)
     return _table(header, rows)
 
