@@ -1,11 +1,11 @@
 """Steps per second and peak memory beside the CPU environments that people use, each stepped from Python.
 
     python -m venv .venv-cpupeers
-    .venv-cpupeers/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+    .venv-cpupeers/bin/pip install torch==2.13.0
     .venv-cpupeers/bin/pip install gymnasium==1.4.0 envpool==1.2.5 vmas==1.5.2 pettingzoo==1.27.0 supersuit==3.11.0 \
         mpe2==1.1.1
     python benchmarks/cpu_peers.py --peer-python .venv-cpupeers/bin/python      # what it lacks is left out
-    python benchmarks/cpu_peers.py --peer-python ... --sections vmas --batch 8 --repeats 1 --out /tmp/trial
+    python benchmarks/cpu_peers.py --peer-python ... --sections vmas --batch 8 --repeats 1 --out trial
 
 Three sections, each a file of results:
 

@@ -35,6 +35,11 @@ NAMES = {
     "supersuit-processes": "MPE in SuperSuit, a process for each core",
 }
 ABOUT = {  # by name of the file: heading, and what the reader must know
+    "batch_sweep": (
+        "How speed grows with the number of worlds",
+        "Automatic reset onto new levels, random actions, the loop on the device. Bytes are what the compiled program "
+        "needs, by XLA's count, with arguments and results.",
+    ),
     "nav_throughput": (
         "Navigation",
         "Beside JaxMARL's JaxNav: 11×11 maps, 200 beams, 500-step episodes, random actions, new maps at every reset.",
@@ -130,6 +135,7 @@ def _section(results: Results) -> str:
         parts += [f"{SHARES}\n", _shares(results.head["breakdown"])]
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
+    parts += [f"Not measured: {why}.\n" for why in results.head.get("stopped", ())]
     if sweeps(results):
         parts.append(f"![{results.unit} against the number of worlds]({IMAGES}/{results.machine}-{results.name}.svg)\n")
     return "\n".join(part for part in parts if part)
@@ -153,11 +159,13 @@ def _speeds(results: Results) -> str:
     peers = [name for name in names if name not in OURS] if names[0] in OURS else []
     figures = [figure for row in results.rows for figure in row.figures.values()]
     compiles, told = any(figure.compile_s for figure in figures), any(figure.memory_mib for figure in figures)
+    weighs = any(row.memory_bytes_per_world is not None for row in results.rows)
     header = [*settings, *(["worlds"] if has_worlds else [])]
     header += [NAMES.get(name, name) for name in names]
     header += [f"over {NAMES.get(name, name)} (per CPU)" for name in peers]
     header += ["compile, s"] if compiles else []
     header += ["peak memory, MiB"] if told else []
+    header += ["bytes a world"] if weighs else []
     rows = []
     for row in results.rows:
         cells: list[Any] = [row.settings.get(name, "") for name in settings]
@@ -166,6 +174,9 @@ def _speeds(results: Results) -> str:
         cells += [_ratio(row, names[0], name) for name in peers]
         cells += [_each(row, "compile_s")] if compiles else []
         cells += [_each(row, "memory_mib")] if told else []
+        cells += (
+            [number(row.memory_bytes_per_world) if row.memory_bytes_per_world is not None else ""] if weighs else []
+        )
         rows.append(cells)
     return _table(header, rows)
 

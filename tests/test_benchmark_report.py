@@ -133,6 +133,19 @@ def test_workers_take_turns_and_medians_count(report):
     assert (figures["resets_per_agent_step"], figures["peak_memory_mib"], figures["setup_s"]) == (0.125, 7, 0.5)
 
 
+def test_a_sweep_tells_memory_and_what_was_not_measured(report, tmp_path):
+    row = {"family": "maze", "env_steps_per_s": 4e6, "compile_s": 3.0, "seconds": [0.2], "resets_per_env_step": 0.01}
+    rows = [
+        {**row, "batch": batch, "memory_bytes": 1e6, "memory_bytes_per_world": 1e6 / batch} for batch in (1, 16, 256)
+    ]
+    write(tmp_path, "here", "batch_sweep", rows=rows, stopped=["maze: 4,096 worlds would need 7.1 GiB"])
+    text = report.page(report.read_all(tmp_path))
+    assert "| family | worlds | minicosm | compile, s | bytes a world |" in text
+    assert "| maze | 16 | 4.00 M | 3 | 62.5 k |" in text
+    assert "Not measured: maze: 4,096 worlds would need 7.1 GiB." in text
+    assert "images/benchmarks/here-batch_sweep.svg" in text
+
+
 def test_a_damaged_file_is_named(report, tmp_path):
     write(tmp_path, "here", "nav_throughput", rows=[])
     (tmp_path / "here" / "nav_throughput.json").write_text("{")
