@@ -54,6 +54,14 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
         "Whole training",
         "Playing and learning by PPO, with the same net, batch, epochs and minibatches on both sides.",
     ),
+    "floor": (
+        "The floor of every hot function",
+        "Operations are counted in the optimised program, loops as often as they run; where a kernel in C++ does the "
+        "work, in that of the pure JAX reference. Bytes are arguments and results. At best a step takes the longer of "
+        "operations at the greatest rate of arithmetic and bytes at the bandwidth of memory, both measured in the same "
+        "process; the gap is how many times as long it took. Below 1 the kernel leaves out work that the reference "
+        "does. See the [performance guide](performance.md#how-far-from-the-floor).",
+    ),
     "adapters_throughput": ("Interfaces", "The same worlds through each interface, in one process."),
     "adapters_overhead": ("What the VectorEnv adds", "A run of these alone."),
 }
@@ -95,7 +103,10 @@ def _machines(found: Sequence[Results]) -> str:
 
 
 def _section(results: Results) -> str:
-    parts = [f"### On {results.machine}\n", _provenance(results), _speeds(results)]
+    parts = [f"### On {results.machine}\n", _provenance(results)]
+    if "ceilings" in results.head:
+        return "\n".join([*parts, _ceilings(results), _gaps(results)])
+    parts.append(_speeds(results))
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
     parts += [f"Not measured: {why}.\n" for why in results.head.get("stopped", ())]
@@ -166,6 +177,33 @@ def _floors(results: Results) -> str:
             cells = [row.floor.get(name) for name in columns]
             shown = [number(cell) if cell is not None else "" for cell in cells[:-1]]
             rows.append([setting, *shown, f"{cells[-1]:.1f}" if cells[-1] is not None else ""])
+    return _table(header, rows)
+
+
+def _ceilings(results: Results) -> str:
+    ceilings = results.head["ceilings"]
+    rates = ", ".join(f"{number(rate)} in {name.replace('_', ' ')}" for name, rate in ceilings["rates"].items())
+    return f"Ceilings: {rates}, operations/s; memory {number(ceilings['bytes_per_s'])}B/s.\n"
+
+
+def _gaps(results: Results) -> str:
+    """A table of floors alone, of a file that measured its ceilings."""
+    header = (
+        "function",
+        "worlds",
+        "operations a step",
+        "bytes a step",
+        "steps/s at best",
+        "bound by",
+        "steps/s",
+        "gap",
+    )
+    names = ("operations_per_env_step", "bytes_per_env_step", "env_steps_per_s_at_peak")
+    rows = []
+    for row in results.rows:
+        floor, (figure,) = row.floor, row.figures.values()
+        cells = [row.settings["function"], f"{row.worlds:,}", *(number(floor[name]) for name in names)]
+        rows.append([*cells, floor["bound"], number(figure.rate), f"{floor['gap']:.2g}"])
     return _table(header, rows)
 
 
