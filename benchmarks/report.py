@@ -29,7 +29,7 @@ NAMES = {
 }
 ABOUT = {  # by name of the file: heading, and what the reader must know
     "batch_sweep": (
-        "How speed grows with the number of worlds",
+        "Number of worlds",
         "Automatic reset onto new levels, random actions, the loop on the device. Bytes are what the compiled program "
         "needs, by XLA's count, with arguments and results.",
     ),
@@ -239,7 +239,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
-    """A log-log figure for every file that holds a sweep, with a panel for each setting."""
+    """A log-log figure for every file that holds a sweep."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -254,22 +254,25 @@ def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _draw_one(results: Results, lines: Mapping[tuple[str, str], list[tuple[int, float]]], path: pathlib.Path) -> None:
+    """A panel for each setting with a line for each implementation; of one implementation, one panel of settings."""
     from matplotlib import pyplot
 
-    settings = list(dict.fromkeys(setting for setting, _ in lines))
+    if len({name for _, name in lines}) == 1:
+        lines = {(name, label.removeprefix("family ")): points for (label, name), points in lines.items()}
+    panels = list(dict.fromkeys(panel for panel, _ in lines))
     colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(name for _, name in lines))}
-    size = (1.6 + 3.2 * len(settings), 3.4)
-    figure, panels = pyplot.subplots(1, len(settings), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    for axes, setting in zip(panels[0], settings, strict=True):
+    size = (1.6 + 3.2 * len(panels), 3.4)
+    figure, all_axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axes, panel in zip(all_axes[0], panels, strict=True):
         for (of, name), points in lines.items():
-            if of == setting:
-                style = "-" if name in OURS else "--"
+            if of == panel:
+                style = "-" if name in OURS or panel in OURS else "--"
                 axes.plot(
                     *zip(*points, strict=True), style, marker="o", markersize=3, color=colours[name], linewidth=1.2
                 )
-        axes.set(xscale="log", yscale="log", xlabel="worlds", title=setting)
+        axes.set(xscale="log", yscale="log", xlabel="worlds", title=NAMES.get(panel, panel))
         axes.grid(which="major", linewidth=0.4)
-    panels[0][0].set_ylabel(results.unit)
+    all_axes[0][0].set_ylabel(results.unit)
     handles = [pyplot.Line2D([], [], color=colour, label=NAMES.get(name, name)) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside right center", fontsize=7, frameon=False)
     figure.suptitle(f"{ABOUT.get(results.name, (results.name,))[0]}, {results.machine}", fontsize=10)
