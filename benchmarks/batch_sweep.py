@@ -1,6 +1,6 @@
 """Env-steps per second of each family against the number of worlds, 1 to 65,536, on JAX's default device.
 
-    python benchmarks/batch_sweep.py                                  # all: some minutes on two CPU cores
+    python benchmarks/batch_sweep.py                 # all: 9 minutes on two CPU cores that others used too
     python benchmarks/batch_sweep.py --families maze --batch 1 64 --seconds 0.02 --dry-run   # tiny; writes nothing
 
 Worlds reset themselves onto new levels; actions are random, drawn before; all steps of a run are one scan. Worlds start

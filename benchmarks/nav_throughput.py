@@ -15,12 +15,12 @@ import json
 import os
 import pathlib
 import sys
-import time
 import unittest.mock
 
 import jax
 import jax.numpy as jnp
 import machine
+from ceilings import arithmetic_rate
 from workers import Worker, alternate
 
 from minicosm.envs.nav import Nav, NavConfig
@@ -47,28 +47,6 @@ def compare(peer_python: str, robots: int, batch: int, repeats: int) -> dict[str
     row["ratio"] = ours["env_steps_per_s"] / theirs["env_steps_per_s"]
     row["ratio_per_cpu_s"] = ours["env_steps_per_cpu_s"] / theirs["env_steps_per_cpu_s"]
     return row
-
-
-def peak_rate() -> float:
-    """Float32 operations per second on this machine, all cores: 64 multiply-adds an element, in one fused loop."""
-    x = jnp.linspace(0.1, 0.9, 1 << 16)
-
-    @jax.jit
-    def chains(x):
-        parts = [x + 0.01 * i for i in range(8)]  # eight independent chains hide the latency
-        for _ in range(8):
-            parts = [p * 0.99 + x for p in parts]
-        return sum(parts)
-
-    jax.block_until_ready(chains(x))
-    best = 0.0
-    for _ in range(20):
-        start = time.perf_counter()
-        for _ in range(50):
-            y = chains(x)
-        jax.block_until_ready(y)
-        best = max(best, 50 * x.size * (8 + 8 * 8 * 2 + 8) / (time.perf_counter() - start))
-    return best
 
 
 def floor(robots: int, batch: int, rate: float) -> dict[str, float]:
@@ -100,7 +78,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64, 512, 2048])
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    rate = peak_rate()
+    rate = arithmetic_rate()
     path = machine.results_folder() / "nav_throughput.json"
     rows = []
     for robots in args.robots:

@@ -17,13 +17,12 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import statistics
 import sys
-import time
 
 import jax
 import jax.numpy as jnp
 import machine
+from ceilings import matrix_rate, seconds
 from ppo_worker import learner_of
 from rollouts import used_up
 from workers import Worker, alternate
@@ -46,27 +45,6 @@ def flags(setup: dict[str, object]) -> list[str]:
     for name, value in setup.items():
         words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     return words
-
-
-def seconds(function, argument, repeats: int = 7) -> float:
-    """Median wall time of a compiled function that gives back its argument anew."""
-    argument = function(argument)
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        argument = jax.block_until_ready(function(argument))
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
-def matrix_rate() -> float:
-    """Multiplications and additions per second of float32 matrix products here, the best of a few square ones."""
-    best = 0.0
-    for rows, width in ((4096, 256), (1024, 1024), (16384, 128)):
-        weights = jnp.eye(width)
-        product = jax.jit(lambda a, weights=weights: a @ weights)
-        best = max(best, 2 * rows * width * width / seconds(product, jnp.ones((rows, width)), 15))
-    return best
 
 
 def breakdown(world: str, setup: dict[str, object]) -> dict[str, float]:

@@ -36,7 +36,7 @@ NAMES = {
 }
 ABOUT = {  # by name of the file: heading, and what the reader must know
     "batch_sweep": (
-        "How speed grows with the number of worlds",
+        "Number of worlds",
         "Automatic reset onto new levels, random actions, the loop on the device. Bytes are what the compiled program "
         "needs, by XLA's count, with arguments and results.",
     ),
@@ -81,6 +81,14 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
     "ppo_throughput": (
         "Whole training",
         "Playing and learning by PPO, with the same net, batch, epochs and minibatches on both sides.",
+    ),
+    "floor": (
+        "The floor of every hot function",
+        "Operations are counted in the optimised program, loops as often as they run; where a kernel in C++ does the "
+        "work, in that of the pure JAX reference. Bytes are arguments and results. At best a step takes the longer of "
+        "operations at the greatest rate of arithmetic and bytes at the bandwidth of memory, both measured in the same "
+        "process; the gap is how many times as long it took. Below 1 the kernel leaves out work that the reference "
+        "does. See the [performance guide](performance.md#how-far-from-the-floor).",
     ),
     "adapters_throughput": ("Interfaces", "The same worlds through each interface, in one process."),
     "adapters_overhead": ("What the VectorEnv adds", "A run of these alone."),
@@ -128,7 +136,10 @@ def _machines(found: Sequence[Results]) -> str:
 
 
 def _section(results: Results) -> str:
-    parts = [f"### On {results.machine}\n", _provenance(results), _speeds(results)]
+    parts = [f"### On {results.machine}\n", _provenance(results)]
+    if "ceilings" in results.head:
+        return "\n".join([*parts, _ceilings(results), _gaps(results)])
+    parts.append(_speeds(results))
     if results.head.get("levels"):
         parts += [f"{LEVELS}\n", _levels(results.head["levels"])]
     if results.head.get("breakdown"):
@@ -235,6 +246,33 @@ def _floors(results: Results) -> str:
     return _table(header, rows)
 
 
+def _ceilings(results: Results) -> str:
+    ceilings = results.head["ceilings"]
+    rates = ", ".join(f"{number(rate)} in {name.replace('_', ' ')}" for name, rate in ceilings["rates"].items())
+    return f"Ceilings: {rates}, operations/s; memory {number(ceilings['bytes_per_s'])}B/s.\n"
+
+
+def _gaps(results: Results) -> str:
+    """A table of floors alone, of a file that measured its ceilings."""
+    header = (
+        "function",
+        "worlds",
+        "operations a step",
+        "bytes a step",
+        "steps/s at best",
+        "bound by",
+        "steps/s",
+        "gap",
+    )
+    names = ("operations_per_env_step", "bytes_per_env_step", "env_steps_per_s_at_peak")
+    rows = []
+    for row in results.rows:
+        floor, (figure,) = row.floor, row.figures.values()
+        cells = [row.settings["function"], f"{row.worlds:,}", *(number(floor[name]) for name in names)]
+        rows.append([*cells, floor["bound"], number(figure.rate), f"{floor['gap']:.2g}"])
+    return _table(header, rows)
+
+
 def sweeps(results: Results) -> dict[tuple[str, str], list[tuple[int, float]]]:
     """Points (worlds, rate) by setting and implementation, of those measured at 3 numbers of worlds or more."""
     lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
@@ -267,7 +305,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
-    """A log-log figure for every file that holds a sweep, with a panel for each setting."""
+    """A log-log figure for every file that holds a sweep."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -282,22 +320,25 @@ def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _draw_one(results: Results, lines: Mapping[tuple[str, str], list[tuple[int, float]]], path: pathlib.Path) -> None:
+    """A panel for each setting with a line for each implementation; of one implementation, one panel of settings."""
     from matplotlib import pyplot
 
-    settings = list(dict.fromkeys(setting for setting, _ in lines))
+    if len({name for _, name in lines}) == 1:
+        lines = {(name, label.removeprefix("family ")): points for (label, name), points in lines.items()}
+    panels = list(dict.fromkeys(panel for panel, _ in lines))
     colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(name for _, name in lines))}
-    size = (1.6 + 3.2 * len(settings), 3.4)
-    figure, panels = pyplot.subplots(1, len(settings), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    for axes, setting in zip(panels[0], settings, strict=True):
+    size = (1.6 + 3.2 * len(panels), 3.4)
+    figure, all_axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axes, panel in zip(all_axes[0], panels, strict=True):
         for (of, name), points in lines.items():
-            if of == setting:
-                style = "-" if name in OURS else "--"
+            if of == panel:
+                style = "-" if name in OURS or panel in OURS else "--"
                 axes.plot(
                     *zip(*points, strict=True), style, marker="o", markersize=3, color=colours[name], linewidth=1.2
                 )
-        axes.set(xscale="log", yscale="log", xlabel="worlds", title=setting)
+        axes.set(xscale="log", yscale="log", xlabel="worlds", title=NAMES.get(panel, panel))
         axes.grid(which="major", linewidth=0.4)
-    panels[0][0].set_ylabel(results.unit)
+    all_axes[0][0].set_ylabel(results.unit)
     handles = [pyplot.Line2D([], [], color=colour, label=NAMES.get(name, name)) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside right center", fontsize=7, frameon=False)
     figure.suptitle(f"{ABOUT.get(results.name, (results.name,))[0]}, {results.machine}", fontsize=10)

@@ -37,7 +37,7 @@ class Row:
     settings: Mapping[str, Any]  # without the number of worlds
     worlds: int | None
     figures: Mapping[str, Figure]  # by implementation, ours first
-    floor: Mapping[str, float]  # operations_per_env_step, gap, …; empty where nothing was counted
+    floor: Mapping[str, Any]  # operations_per_env_step, gap, …; empty where nothing was counted
     memory_bytes_per_world: float | None  # of memory, while it runs
 
 

@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -144,6 +146,45 @@ def test_a_sweep_tells_memory_and_what_was_not_measured(report, tmp_path):
     assert "| maze | 16 | 4.00 M | 3 | 62.5 k |" in text
     assert "Not measured: maze: 4,096 worlds would need 7.1 GiB." in text
     assert "images/benchmarks/here-batch_sweep.svg" in text
+
+
+def test_floors_with_their_ceilings(report, tmp_path):
+    floor = {
+        "operations_per_env_step": 66_500,
+        "bytes_per_env_step": 1_567,
+        "env_steps_per_s_at_peak": 2e6,
+        "gap": 1.6,
+        "bound": "arithmetic",
+    }
+    ceilings = {"operations_per_s": 1.3e11, "bytes_per_s": 2.7e10, "rates": {"multiply_adds": 1.3e11}}
+    rows = [{"function": "nav step", "batch": 4096, "steps_per_s": 1.25e6, "floor": floor}]
+    write(tmp_path, "here", "floor", rows=rows, ceilings=ceilings)
+    text = report.page(report.read_all(tmp_path))
+    assert "Ceilings: 130 G in multiply adds, operations/s; memory 27.0 GB/s." in text
+    assert "| nav step | 4,096 | 66.5 k | 1.57 k | 2.00 M | arithmetic | 1.25 M | 1.6 |" in text
+
+
+def test_operations_in_loops_count_as_often_as_they_run(report):
+    from counting import count
+
+    def loop(x, weights):
+        def body(x, i):
+            return jnp.tanh(x @ weights) * i, None
+
+        return jax.lax.scan(body, x, jnp.arange(7.0))[0]
+
+    def text(function, *given):
+        return jax.jit(function).lower(*given).compile()
+
+    x, weights = jnp.ones((64, 128)), jnp.ones((128, 32)) @ jnp.ones((32, 128))
+    found = count(text(loop, x, weights).as_text())
+    once = 2 * 64 * 128 * 128 + 2 * 64 * 128  # the product, tanh and multiplication
+    assert 7 * once <= found.operations <= 7 * (once + 10)  # and the loop's own counter
+    straight = text(lambda x: (x @ weights).sum(axis=0) / jnp.sqrt(x[0] + 2), x)
+    analysis = straight.cost_analysis()
+    assert count(straight.as_text()).operations == analysis["flops"] + analysis["transcendentals"]
+    unknown = text(lambda x: jax.lax.while_loop(lambda x: x.sum() < 9, lambda x: x + x, x), x)
+    assert count(unknown.as_text()).unknown_loops == 1
 
 
 def test_a_damaged_file_is_named(report, tmp_path):
