@@ -57,7 +57,7 @@ class Arm:
 
     before: Array  # f64[S]  solve rate before training: zero-shot, or of a fresh net
     after: Array  # f64[S]  solve rate of the policy at the end
-    curve: Array  # f64[S, P]  share of the episodes in training that succeeded; where none ended, as before
+    curve: Array  # f64[S, P]  share of the episodes in training that succeeded, lately: see `_trailing`
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,7 +140,8 @@ class TransferStudy:
             teacher = OneLevel(self.env, config.num_envs)
             result = train(self.env, config, callback=callback, curriculum=teacher, start=start)
             steps = np.array([point.steps for point in result.curve])
-            arms[arm] = Arm(before, self._solve_rates(result.params, level, 1), _filled(result.curve, before))
+            curve = _trailing(result.curve, before, config.num_envs * self.env.max_episode_steps)
+            arms[arm] = Arm(before, self._solve_rates(result.params, level, 1), curve)
         return Trained(name, steps, arms)
 
     @property
@@ -180,12 +181,22 @@ def _fresh(agent: Agent, key: jax.Array) -> Any:
     return agent.init(key)
 
 
-def _filled(curve: tuple[CurvePoint, ...], before: Array) -> Array:
-    """f64[S, P]: the success of every point; where no episode ended, that of the point before it."""
+def _trailing(curve: tuple[CurvePoint, ...], before: Array, window: int) -> Array:
+    """f64[S, P]: at each point, the share that succeeded of the episodes that ended in the last `window` env-steps.
+
+    `window` is an episode of full length in every world. All worlds begin together, and those whose episodes end first
+    were won or lost in a hurry, so that the rate of `before` stands until a window has passed.
+    """
+    steps = np.array([point.steps for point in curve])
+    episodes = np.array([[count or 0.0 for count in point.values["episodes"]] for point in curve])
+    shares = np.array([[share or 0.0 for share in point.values["success"]] for point in curve])
     rows, last = [], before
-    for point in curve:
-        now = point.values["success"]
-        last = np.array([old if new is None else new for old, new in zip(last, now, strict=True)])
+    for now in steps:
+        if now >= window:
+            recent = (steps > now - window) & (steps <= now)
+            ended = episodes[recent].sum(axis=0)
+            won = (episodes * shares)[recent].sum(axis=0)
+            last = np.where(ended > 0, won / np.maximum(ended, 1.0), last)
         rows.append(last)
     return np.stack(rows, axis=1)
 

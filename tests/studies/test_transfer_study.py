@@ -10,9 +10,9 @@ import pytest
 
 from minicosm import cli
 from minicosm.envs.physics import Physics, PhysicsConfig
-from minicosm.studies import transfer_report
+from minicosm.studies import transfer_report, transfer_study
 from minicosm.studies.transfer_study import Arm, Trained, TransferConfig, TransferStudy
-from minicosm.training import NetworkConfig, PPOConfig, load_config, load_env, shipped
+from minicosm.training import CurvePoint, NetworkConfig, PPOConfig, load_config, load_env, shipped
 from minicosm.training.checkpoint import begin_run
 from minicosm.training.networks import Agent
 from minicosm.training.train import _several_updates
@@ -48,6 +48,21 @@ def test_summaries_of_known_curves():
     verdict = transfer_report.judge(MADE_UP)
     assert (verdict.sooner, verdict.later, verdict.neither) == (("known", "opened"), ("spoilt",), ("hopeless",))
     assert verdict.only_pretrained == verdict.from_zero == ("opened",) and verdict.only_scratch == ("spoilt",)
+
+
+def test_a_curve_waits_for_the_longest_episodes():
+    def point(steps, episodes, success):
+        return CurvePoint(0, steps, 0.0, 0.0, {"episodes": episodes, "success": success})
+
+    # two seeds; the second ends no episode for long
+    curve = (
+        point(100, [3.0, 0.0], [1.0, None]),  # these few were over at once
+        point(200, [9.0, 0.0], [0.0, None]),
+        point(300, [1.0, 0.0], [1.0, None]),
+        point(400, [4.0, 5.0], [0.75, 0.2]),
+    )
+    found = transfer_study._trailing(curve, np.array([0.5, 0.1]), window=200)
+    np.testing.assert_allclose(found, [[0.5, 3 / 12, 1 / 10, 4 / 5], [0.1, 0.1, 0.1, 0.2]])
 
 
 @pytest.fixture(scope="module")
