@@ -28,7 +28,7 @@ def encoder_for(config: NetworkConfig, space: Space) -> nn.Module | None:
         return None
     try:
         if config.kind == "set":
-            return SetEncoder(entity_layout(space), config.width, activate)
+            return SetEncoder(entity_layout(space), config.width, config.queries, activate)
         if config.kind == "transformer":
             return EntityTransformer(entity_layout(space), config.width, config.heads, config.layers, activate)
         return PictureEncoder(picture_layout(space), config.channels, activate)

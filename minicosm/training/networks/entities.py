@@ -77,30 +77,49 @@ def _set_of(rows: Part, parts: dict[str, Part]) -> EntitySet:
 
 
 class SetEncoder(nn.Module):
-    """Each entity by itself through two layers, links beside the nodes on which they hang; then pooled by kind."""
+    """Each entity by itself through two layers, links beside the nodes on which they hang; then pooled by kind.
+
+    Pools alone blur who is where. So `queries` of attention (J. Lee et al., "Set Transformer", 2019) pick nodes out,
+    such as the one that shall be reached, and what is known of these is told to the layers and to each entity.
+    """
 
     layout: EntityLayout
     width: int  # W, of an entity's encoding
+    queries: int  # Q, nodes that are picked out
     activate: Activation
 
     @nn.compact
     def __call__(self, features: jax.Array) -> jax.Array:
-        """f32[..., D] of flat features f32[..., F]: each kind's mean and greatest of W columns, and what is left."""
+        """f32[..., D] of flat features f32[..., F]: picked nodes, each kind's mean and greatest, and what is left."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
-        nodes = self._encoded(layout.nodes.rows.read(features), layout.nodes.rows.name)
-        pooled = [pool(nodes, there)]
+        rows = layout.nodes.rows.read(features)
+        picked = self._picked(rows, there)
+        nodes = self._encoded(rows, picked, layout.nodes.rows.name)
+        pooled = [picked, pool(nodes, there)]
         for link in layout.links:
             rows = link.rows.read(features)
             ends = jnp.einsum("...les,...sw->...lew", incidence(link, layout.nodes, features), nodes)
             rows = jnp.concatenate([rows, ends.reshape(*rows.shape[:-1], -1)], axis=-1)
-            pooled.append(pool(self._encoded(rows, link.rows.name), link.mask.read(features)))
+            pooled.append(pool(self._encoded(rows, picked, link.rows.name), link.mask.read(features)))
         return jnp.concatenate([*pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
 
-    def _encoded(self, rows: jax.Array, name: str) -> jax.Array:
-        for i in range(2):
-            rows = self.activate(Dense(self.width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(rows))
-        return rows
+    def _picked(self, rows: jax.Array, there: jax.Array) -> jax.Array:
+        """f32[..., Q k]: for each query, the mean of the rows f32[..., n, k] that are there, as it weighs them."""
+        score = Dense(self.queries, kernel_init=_orthogonal(1.0), name="query")(rows)
+        share = jax.nn.softmax(jnp.where(there[..., None] > 0, score, -1e9), axis=-2)
+        picked = jnp.einsum("...nq,...nk->...qk", share, rows)
+        return picked.reshape(*picked.shape[:-2], -1)
+
+    def _encoded(self, rows: jax.Array, picked: jax.Array, name: str) -> jax.Array:
+        """f32[..., n, W] of rows f32[..., n, k], each of which is told of the nodes that are picked."""
+        told = Dense(self.width, use_bias=False, kernel_init=_orthogonal(1.0), name=f"{name}_told")(picked)
+        rows = self._dense(rows, f"{name}_0") + told[..., None, :]
+        return self.activate(self._dense(self.activate(rows), f"{name}_1"))
+
+    def _dense(self, x: jax.Array, name: str) -> jax.Array:
+        dense: jax.Array = Dense(self.width, kernel_init=_orthogonal(2**0.5), name=name)(x)
+        return dense
 
 
 class EntityTransformer(nn.Module):

@@ -64,8 +64,10 @@ def test_training_with_a_central_critic_keeps_worlds_whole(leavers, net):
 
 def test_a_central_critic_sees_encodings_where_there_is_an_encoder():
     env = minicosm.make("physics-m-2agents", observation_kind="entities")
-    agent = Agent.of(env, NetworkConfig(kind="set", width=4, hidden=(6,), critic="central"))
+    agent = Agent.of(env, NetworkConfig(kind="set", width=4, queries=2, hidden=(6,), critic="central"))
     params = agent.init(jax.random.key(0))["params"]
     actor, critic = (params[name]["kernel"].shape[0] for name in ("actor_0", "critic_0"))
-    assert actor == 3 * 2 * 4 + 2 + 2  # three kinds, mean and greatest; gravity; which agent
+    shape = env.observation_space["shapes"].shape[-1]
+    # two shapes that are picked out; three kinds, mean and greatest; gravity; which agent
+    assert actor == 2 * shape + 3 * 2 * 4 + 2 + 2
     assert critic == 2 * actor + 2
