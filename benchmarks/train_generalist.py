@@ -131,7 +131,7 @@ def _estimate(table: np.ndarray, statistic: statistics.Statistic) -> dict[str, A
 
 def transfer(args: argparse.Namespace, env: Environment[Any, Any], source: pathlib.Path) -> dict[str, Any]:
     """Fine-tune the run in `source` on each hand-made level of its size, beside training from scratch."""
-    config = TransferConfig(steps=args.transfer_steps, seeds=args.seeds)
+    config = TransferConfig(steps=args.transfer_steps, seeds=args.seeds, points=80)
     network = pretraining.settings(env, args.network).network
     ppo = pretraining.task_settings(env, network)
     study = TransferStudy(env, ppo, load_params(source), config, args.runs / f"transfer_{source.name}")

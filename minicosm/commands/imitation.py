@@ -32,6 +32,7 @@ from minicosm.training import (
     load_config,
     load_env,
     load_params,
+    minari_export,
     pretraining,
     sample_levels,
     shipped,
@@ -56,6 +57,7 @@ def demos(  # noqa: PLR0913 - these are the command's flags
     greedy: bool = False,
     failures: bool = False,
     states: bool = False,
+    minari: str | None = None,
 ) -> None:
     """Roll out demonstrations into one data set: observations, actions, rewards, masks, levels.
 
@@ -75,11 +77,14 @@ def demos(  # noqa: PLR0913 - these are the command's flags
         greedy: runs take the likeliest action instead of drawing one as in training.
         failures: keep what runs did without success too.
         states: keep every state too; else the level, a key and the actions lead to any state.
+        minari: name of a data set for Minari, such as minicosm/replays-v0, which is written as well.
     """
     if not sources:
         raise ValueError("there is no source: name library, a demonstration from the studio, or the folder of a run")
     if episodes < 1:
         raise ValueError(f"--episodes is {episodes}; expected a whole number from 1")
+    if minari is not None:
+        minari_export.validate_name(minari)
     runs = [source for source in sources if source != "library" and not source.endswith(".npz")]
     if len(runs) == len(sources) and (set or size != "s"):
         raise ValueError("--set and --size are for replays; the world of a run is its own: leave them out")
@@ -106,6 +111,9 @@ def demos(  # noqa: PLR0913 - these are the command's flags
     steps = int(found.valid.any(axis=2).sum())
     path = demonstrations.write(found, out)
     print(f"written: {path}, {found.num_episodes} episodes, {steps:,} steps")
+    if minari is not None:
+        minari_export.write(found, minari)
+        print(f"written: Minari data set {minari}")
 
 
 def clone(  # noqa: PLR0913 - these are the command's flags

@@ -172,9 +172,10 @@ def _report(study: TransferStudy, levels: Sequence[Trained], title: str) -> str:
         "",
         f"On each level the pre-trained policy was fine-tuned and a fresh one trained from scratch, {config.steps:,} "
         f"env-steps each, with the same settings ({config.seeds} seed{'s' if config.seeds > 1 else ''}). Solve rates "
-        f"are of {config.episodes} episodes per seed, actions drawn as in training; steps are those after which the "
-        "mean learning curve over seeds first reaches 50 % or 90 %, – if it never does; areas are under that curve, "
-        "as a mean success. Pairs are fine-tuned / from scratch.",
+        f"are of {config.episodes} episodes per seed, actions drawn as in training. A learning curve holds what share "
+        "was won of the episodes that ended lately, within the length of the longest one; before so much was played, "
+        "the solve rate before training. Steps are those after which the mean curve over seeds first reaches 50 % or "
+        "90 %, – if it never does; areas are under that curve, as a mean success. Pairs are fine-tuned / from scratch.",
         "",
         "| level | zero-shot | solve rate | steps to 50 % | to 90 % | area |",
         "|---|---:|---:|---:|---:|---:|",

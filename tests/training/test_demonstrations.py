@@ -10,7 +10,7 @@ import pytest
 
 from minicosm.envs.physics import Physics, PhysicsConfig, control, library
 from minicosm.studio import recording
-from minicosm.training import Policy, demonstrations, demonstrators, random_policy
+from minicosm.training import Policy, demonstrations, demonstrators, minari_export, random_policy
 from minicosm.training.demonstrators import RecordConfig, Script
 
 WORLD = Physics(
@@ -243,3 +243,26 @@ def test_files_of_something_else_are_told(tmp_path, left, won):
     flat = dataclasses.replace(won, world=Physics(dataclasses.replace(WORLD.config, observation_kind="flat")))
     with pytest.raises(ValueError, match=r"observation space differs \(observation_kind is 'entities' and 'flat'\)"):
         demonstrations.joined([won, flat])
+
+
+def test_a_data_set_of_minaris_holds_each_agents_episode(left, won, tmp_path, monkeypatch):
+    minari = pytest.importorskip("minari")  # of Python 3.11 and newer
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    made = minari_export.write(left, "minicosm/left-v0")
+    again = minari.load_dataset("minicosm/left-v0")
+    assert made.total_episodes == again.total_episodes == 6
+    assert [len(episode.rewards) for episode in again] == [2, 5, 7, 1, 3, 3]
+    second = again[1]  # the first episode's second agent
+    np.testing.assert_array_equal(second.observations, left.observations[0, :6, 1])
+    np.testing.assert_array_equal(second.actions, left.actions[0, :5, 1])
+    np.testing.assert_array_equal(second.rewards, left.rewards[0, :5, 1])
+    np.testing.assert_array_equal(second.terminations, left.terminated[0, :5, 1])
+    np.testing.assert_array_equal(again[2].truncations, left.truncated[1, :7, 0])
+    np.testing.assert_array_equal(second.infos["success"], [False, *left.success[0, :5, 1]])
+    replay = minari_export.write(won, "minicosm/lift-off-v0")[0]
+    assert replay.observations["shapes"].shape[0] == replay.infos["action_mask"].shape[0] == won.lengths[0] + 1
+    np.testing.assert_array_equal(replay.infos["action_mask"][:-1], won.action_mask[0, :, 0])
+    with pytest.raises(ValueError, match="there is a Minari data set 'minicosm/left-v0' already"):
+        minari_export.write(left, "minicosm/left-v0")
+    with pytest.raises(ValueError, match="'left' is no name of a Minari data set; expected a name and a version"):
+        minari_export.validate_name("left")
