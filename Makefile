@@ -52,7 +52,7 @@ report: $(VENV)/.installed
 
 # pytest's own command, and not `python -m pytest`: the installed package is what is tested, not the checkout.
 test-oldest: .venv-oldest/.installed
-	.venv-oldest/bin/pytest -q $(OLDEST_TESTS)
+	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(OLDEST_TESTS)
 
 release-check:
 	$(PYTHON) .ci/check_release.py
@@ -86,7 +86,7 @@ $(DEMO_VENV)/.installed: $(BUILT_FROM)
 .venv-oldest/.installed: $(BUILT_FROM) constraints-oldest.txt $(shell find minicosm -name "*.py")
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) jaxlib
-	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,cli,plot]" pytest hypothesis array-api-compat
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,cli,plot]" pytest pytest-xdist hypothesis array-api-compat
 	touch $@
 
 .venv-jaxmarl/.installed:
