@@ -83,19 +83,21 @@ MINICOSM_FN M<W> throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
   const V<W> nx = c[kNormalX], ny = c[kNormalY], pull = c[kPull], restitution = c[kRestitution];
   const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
   M<W> meets[2];
-  V<W> wanted[2];
+  V<W> speed[2], separation[2], wanted[2];
   for (int k = 0; k < 2; k++) {
     const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-    const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
-    const V<W> separation = p[kSeparation] + moved.along(nx, ny, p[kArmLeft], p[kArmRight]);
-    meets[k] = may_bounce<W>(s, restitution, p, speed) & (p[kMass] > 0.0f) & (speed + separation * s.rate < 0.0f);
-    const V<W> fall = 4.0f * pull * separation * s.rate;
-    const V<W> squared = restitution * restitution * ((speed - pull) * (speed - pull) - fall) + fall;
-    const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
-    wanted[k] = select(meets[k], back + pull - speed, zero);
+    speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
+    separation[k] = p[kSeparation] + moved.along(nx, ny, p[kArmLeft], p[kArmRight]);
+    meets[k] = may_bounce<W>(s, restitution, p, speed[k]) & (p[kMass] > 0.0f) & (speed[k] + separation[k] * s.rate < 0.0f);
+    p[kRebound] = splat<W>(kNotThrown);
   }
-  for (int k = 0; k < 2; k++) c[kFirstPoint + k * kPointFields + kRebound] = splat<W>(kNotThrown);
   if (!any_of(meets[0] | meets[1])) return zero > one;
+  for (int k = 0; k < 2; k++) {
+    const V<W> fall = 4.0f * pull * separation[k] * s.rate;
+    const V<W> squared = restitution * restitution * ((speed[k] - pull) * (speed[k] - pull) - fall) + fall;
+    const V<W> back = select(squared > 0.0f, sqrt(max(squared, zero)), zero);
+    wanted[k] = select(meets[k], back + pull - speed[k], zero);
+  }
   const Array<W> p = c.at(kFirstPoint), q = c.at(kFirstPoint + kPointFields);
   const auto inverse = [&](V<W> x) { return 1.0f / select(x > 0.0f, x, one); };
   const V<W> stiff_p = inverse(p[kMass]), stiff_q = inverse(q[kMass]);
@@ -149,11 +151,16 @@ MINICOSM_FN M<W> solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
     if constexpr (kPass == Pass::kBiased) {
       if (any_of(c[kRestitution] > 0.0f)) thrown = throw_back<W, kWall>(s, c, moved, sides);
     }
-    V<W> speed[kPoints];  // before either point is solved
+    V<W> gain[kPoints];
     if constexpr (kPass == Pass::kRelaxed) {
+      const bool bounces = any_of(c[kRestitution] > 0.0f);
       for (int k = 0; k < kPoints; k++) {
         const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-        speed[k] = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);
+        gain[k] = p[kMass];
+        if (!bounces) continue;
+        // What is fast will bounce in the next sub-step, and is left alone until then.
+        const V<W> speed = sides.along(nx, ny, p[kArmLeft], p[kArmRight]);  // before either point is solved
+        gain[k] = select(may_bounce<W>(s, c[kRestitution], p, speed), zero, gain[k]);
       }
     }
     for (int k = 0; k < kPoints; k++) {
@@ -168,10 +175,7 @@ MINICOSM_FN M<W> solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
                                  mass_scale * max(rate * separation, splat<W>(-s.push_speed)));
         wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
       } else {
-        // What is fast will bounce in the next sub-step, and is left alone until then.
-        const M<W> will_bounce = may_bounce<W>(s, c[kRestitution], p, speed[k]);
-        const V<W> gain = select(will_bounce, zero, mass);
-        wanted = old - gain * velocity - gain * (max(separation, zero) * s.rate);
+        wanted = old - gain[k] * velocity - gain[k] * (max(separation, zero) * s.rate);
       }
       const V<W> impulse = max(wanted, zero);
       p[kImpulse] = impulse;

@@ -126,6 +126,28 @@ MINICOSM_PART void hang_joint(const RigidBatch& b, const RigidWorld<W>& world, i
   j[kGapX] = j[kBetweenX] + moved_b.x - moved_a.x + bx - ax;
   j[kGapY] = j[kBetweenY] + moved_b.y - moved_a.y + by - ay;
   j[kAngleNow] = j[kAngle] + moved_b.turn - moved_a.turn;
+  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], mass = j[kMassA] + j[kMassB];
+  const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
+  const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;
+  const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
+  const V<W> determinant = k_xx * k_yy - k_xy * k_xy;
+  const M<W> is_held = determinant > 0.0f;
+  j[kMassXX] = k_xx;
+  j[kMassXY] = k_xy;
+  j[kMassYY] = k_yy;
+  j[kDeterminant] = select(is_held, determinant, splat<W>(1.0f));
+  j[kInverse] = select(is_held, 1.0f / j[kDeterminant], splat<W>(0.0f));
+}
+
+// Which rows of the joint do anything in this tick, in any of the worlds: bits of JointRow. One that has nothing to do
+// must have no impulse of the last tick to take back either.
+template <int W>
+MINICOSM_FN uint32_t joint_rows(const Array<W> j, M<W> has_spring) {
+  const Array<W> impulse = j.at(kJointImpulse);
+  const bool spring = any_of(has_spring | (impulse[2] != 0.0f));
+  const bool motor = any_of((j[kMotorImpulse] != 0.0f) | (impulse[3] != 0.0f));
+  const bool limit = any_of((j[kHasLimit] != 0.0f) | (impulse[4] != 0.0f) | (impulse[5] != 0.0f));
+  return (spring ? kHasSpring : 0) | (motor ? kHasMotor : 0) | (limit ? kIsLimited : 0);
 }
 
 // a pushes b at the pin with (x, y) and turns it with `turning`.
@@ -156,59 +178,82 @@ MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& wo
   write_joint_sides<W>(world, sides);
 }
 
-// The rows of one joint; `bias` is the softness with which errors of position are driven out.
+constexpr RigidSoftness kVelocityAlone = {0.0f, 1.0f, 0.0f};  // mends no positions
+
+// How a's spin is turned into b's by the joint's spring, motor and limits: the impulse, N m s.
 template <int W>
-MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint, RigidSoftness bias) {
-  const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
-  if (!is_held<W>(j)) return;
-  JointSides<W> sides = read_joint_sides<W>(b, world, joint);
-  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow];
-  const V<W> coupling = inertia_a + inertia_b, zero = splat<W>(0.0f);
-  V<W> spin = sides.b.turn - sides.a.turn, turning = zero;
-
-  const V<W> spring = (1.0f - j[kSpringImpulse]) * impulse[2] - j[kSpringMass] * torsion * (spin + j[kSpringRate] * angle);
-  V<W> change = spring - impulse[2];
-  impulse[2] = spring;
-  spin = spin + coupling * change;
-  turning = turning + change;
-
-  const V<W> most_torque = j[kMotorImpulse];
-  const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most_torque), most_torque);
-  change = motor - impulse[3];
-  impulse[3] = motor;
-  spin = spin + coupling * change;
-  turning = turning + change;
-
+MINICOSM_FN V<W> solve_turning(const RigidSettings& s, const Array<W> j, uint32_t rows, V<W> spin, RigidSoftness bias) {
+  const Array<W> impulse = j.at(kJointImpulse);
+  const V<W> coupling = j[kInertiaA] + j[kInertiaB], torsion = j[kTorsion], angle = j[kAngleNow], zero = splat<W>(0.0f);
+  V<W> turning = zero;
+  spin = spin + zero;
+  if (rows & kHasSpring) {
+    const V<W> spring = (1.0f - j[kSpringImpulse]) * impulse[2] - j[kSpringMass] * torsion * (spin + j[kSpringRate] * angle);
+    const V<W> change = spring - impulse[2];
+    impulse[2] = spring;
+    spin = spin + coupling * change;
+    turning = turning + change;
+  }
+  if (rows & kHasMotor) {
+    const V<W> most_torque = j[kMotorImpulse];
+    const V<W> motor = min(max(impulse[3] - torsion * (spin - j[kMotorSpeed]), -most_torque), most_torque);
+    const V<W> change = motor - impulse[3];
+    impulse[3] = motor;
+    spin = spin + coupling * change;
+    turning = turning + change;
+  }
+  if (!(rows & kIsLimited)) return turning;
   for (int limit = 0; limit < 2; limit++) {
     const float sign = limit ? -1.0f : 1.0f;
     const V<W> room = limit ? j[kUpper] - angle : angle - j[kLower];
     const M<W> is_open = room > 0.0f;
-    const V<W> push = select(is_open, room * b.settings.rate, bias.mass_scale * max(bias.rate * room, splat<W>(-b.settings.pull_speed)));
+    const V<W> push = select(is_open, room * s.rate, bias.mass_scale * max(bias.rate * room, splat<W>(-s.pull_speed)));
     const V<W> gain = select(is_open, splat<W>(1.0f), splat<W>(bias.mass_scale));
     const V<W> keep = select(is_open, splat<W>(1.0f), splat<W>(1.0f - bias.impulse_scale));
     const V<W> held = j[kHasLimit] * max(keep * impulse[4 + limit] - torsion * (gain * sign * spin + push), zero);
-    change = sign * (held - impulse[4 + limit]);
+    const V<W> change = sign * (held - impulse[4 + limit]);
     impulse[4 + limit] = held;
     spin = spin + coupling * change;
     turning = turning + change;
   }
-  push_joint<W>(j, zero, zero, turning, sides);
+  return turning;
+}
+
+// The rows of one joint; `bias` is the softness with which errors of position are driven out, if kBiased.
+template <int W, bool kBiased>
+MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, int joint, RigidSoftness given) {
+  const Array<W> j = world.joints.at(joint * kJointFields), impulse = j.at(kJointImpulse);
+  if (!is_held<W>(j)) return;
+  const RigidSoftness bias = kBiased ? given : kVelocityAlone;
+  JointSides<W> sides = read_joint_sides<W>(b, world, joint);
+  const V<W> zero = splat<W>(0.0f);
+  const uint32_t rows = world.rows[joint];
+  if (rows) {
+    const V<W> turning = solve_turning<W>(b.settings, j, rows, sides.b.turn - sides.a.turn, bias);
+    sides.a.turn = sides.a.turn - j[kInertiaA] * turning;
+    sides.b.turn = sides.b.turn + j[kInertiaB] * turning;
+  } else {
+    sides.b.turn = sides.b.turn + zero;  // as above, where nothing turns it
+  }
 
   const V<W> ax = j[kArmAX], ay = j[kArmAY], bx = j[kArmBX], by = j[kArmBY];
-  const V<W> most_pull = splat<W>(b.settings.pull_speed);
-  const auto pull = [&](V<W> gap) { return min(max(bias.rate * gap, -most_pull), most_pull); };
-  const V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay + pull(j[kGapX]);
-  const V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax + pull(j[kGapY]);
-  const V<W> mass = j[kMassA] + j[kMassB];
-  const V<W> k_xx = mass + inertia_a * ay * ay + inertia_b * by * by;
-  const V<W> k_xy = -inertia_a * ax * ay - inertia_b * bx * by;
-  const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
-  const V<W> determinant = k_xx * k_yy - k_xy * k_xy;
-  const M<W> is_held = determinant > 0.0f;
-  const V<W> inverse = select(is_held, bias.mass_scale / select(is_held, determinant, splat<W>(1.0f)), zero);
-  const V<W> x = -inverse * (k_yy * slide_x - k_xy * slide_y) - bias.impulse_scale * impulse[0];
-  const V<W> y = -inverse * (k_xx * slide_y - k_xy * slide_x) - bias.impulse_scale * impulse[1];
-  const V<W> most = kJointBound * b.settings.max_speed / select(mass > 0.0f, mass, splat<W>(1.0f));
+  V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay;
+  V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax;
+  V<W> inverse = j[kInverse];
+  if constexpr (kBiased) {
+    const V<W> most_pull = splat<W>(b.settings.pull_speed);
+    const auto pull = [&](V<W> gap) { return min(max(bias.rate * gap, -most_pull), most_pull); };
+    slide_x = slide_x + pull(j[kGapX]);
+    slide_y = slide_y + pull(j[kGapY]);
+    inverse = select(inverse != 0.0f, bias.mass_scale / j[kDeterminant], zero);
+  }
+  V<W> x = -inverse * (j[kMassYY] * slide_x - j[kMassXY] * slide_y);
+  V<W> y = -inverse * (j[kMassXX] * slide_y - j[kMassXY] * slide_x);
+  if constexpr (kBiased) {
+    x = x - bias.impulse_scale * impulse[0];
+    y = y - bias.impulse_scale * impulse[1];
+  }
+  const V<W> most = j[kMost];
   const V<W> new_x = min(max(impulse[0] + x, -most), most), new_y = min(max(impulse[1] + y, -most), most);
   push_joint<W>(j, new_x - impulse[0], new_y - impulse[1], zero, sides);
   impulse[0] = new_x;
@@ -216,12 +261,10 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   write_joint_sides<W>(world, sides);
 }
 
-constexpr RigidSoftness kVelocityAlone = {0.0f, 1.0f, 0.0f};  // mends no positions
-
-// One sweep over all joints.
-template <int W>
-MINICOSM_FN void solve_joints(const RigidBatch& b, const RigidWorld<W>& world, RigidSoftness bias) {
-  for (int j = 0; j < b.num_joints; j++) solve_joint<W>(b, world, j, bias);
+// One sweep over all joints, which mends positions if kBiased.
+template <int W, bool kBiased>
+MINICOSM_FN void solve_joints(const RigidBatch& b, const RigidWorld<W>& world) {
+  for (int j = 0; j < b.num_joints; j++) solve_joint<W, kBiased>(b, world, j, b.settings.joint);
 }
 
 // Sweeps of the velocities alone, in some of the worlds.
@@ -233,7 +276,7 @@ MINICOSM_PART void solve_joints_where(const RigidBatch& b, const RigidWorld<W>& 
       const JointSides<W> before = read_joint_sides<W>(b, world, j);
       V<W> old[6];
       for (int k = 0; k < 6; k++) old[k] = impulse[k];
-      solve_joint<W>(b, world, j, kVelocityAlone);
+      solve_joint<W, false>(b, world, j, kVelocityAlone);
       JointSides<W> after = read_joint_sides<W>(b, world, j);
       for (int k = 0; k < 6; k++) impulse[k] = select(where, impulse[k], old[k]);
       const auto keep = [&](Velocity<W>& now, const Velocity<W>& then) {

@@ -243,7 +243,11 @@ MINICOSM_PART void prepare_joints(const RigidBatch& b, const RigidWorld<W>& worl
     j[kUpper] = column(b.upper);
     j[kMotorSpeed] = column(b.motor_speed);
     j[kMotorImpulse] = active * step * column(b.motor_torque);
-    for (int i = 0; i < 6; i++) j[kJointImpulse + i] = active * read_column<W>(b.joint_impulses + 6 * at + i, 6 * J);
+    const V<W> mass = j[kMassA] + j[kMassB];
+    j[kMost] = kJointBound * b.settings.max_speed / select(mass > 0.0f, mass, one);
+    // + 0: a row that does nothing may be left out, and would have made +0 of -0
+    for (int i = 0; i < 6; i++) j[kJointImpulse + i] = active * read_column<W>(b.joint_impulses + 6 * at + i, 6 * J) + zero;
+    world.rows[k] = joint_rows<W>(j, has_spring);
     hang_joint<W>(b, world, k);
   }
 }

@@ -69,13 +69,13 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   clamp_velocities<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) warm_start_joint<W>(b, world, j);
   solve_contacts<W, Pass::kWarmStart>(b, world);
-  solve_joints<W>(b, world, s.joint);
+  solve_joints<W, true>(b, world);
   const M<W> thrown = solve_contacts<W, Pass::kBiased>(b, world);
   if (b.num_joints && any_of(thrown)) pass_on<W>(b, world, thrown);
   clamp_velocities<W>(b, world);
   integrate_positions<W>(b, world);
   for (int j = 0; j < b.num_joints; j++) hang_joint<W>(b, world, j);
-  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) solve_joints<W>(b, world, kVelocityAlone);
+  for (int sweep = 0; sweep < s.num_joint_sweeps; sweep++) solve_joints<W, false>(b, world);
   solve_contacts<W, Pass::kRelaxed>(b, world);
 }
 

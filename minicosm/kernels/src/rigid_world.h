@@ -132,9 +132,17 @@ enum JointField {
   kGapX,  // m, from the pin on a to the pin on b, now
   kGapY,
   kAngleNow,
+  kMassXX,  // 1/kg, inverse effective mass at the pin, now
+  kMassXY,
+  kMassYY,
+  kDeterminant,  // 1/kg^2, of that; 1 where it is none
+  kInverse,      // kg^2, of the determinant; 0 where it is none
+  kMost,         // N s, greatest impulse of the pin
   kJointImpulse,  // x, y, spring, motor, lower limit, upper limit: as `joint_impulses`
   kJointFields = kJointImpulse + 6,
 };
+
+enum JointRow : uint32_t { kHasSpring = 1, kHasMotor = 2, kIsLimited = 4 };
 
 // A group of W worlds at work. Shapes are numbered as in the scene; what only the free ones have, from the first free.
 // One more seat, behind the last free shape, stands for every wall: it never moves.
@@ -158,15 +166,16 @@ struct RigidWorld {
   Array<W> contacts;         // [K, kContactFields], of which num_contacts are in use
   Strided<I<W>> ends;        // [J, 2]  seats of the two shapes of each joint
   Strided<uint32_t> taken;   // [J, 2]  which of them occur in any of the worlds, a bit each: seat modulo 32
+  Strided<uint32_t> rows;    // [J]  what the joint does besides pinning in any of the worlds: bits of JointRow
   Strided<int> pair;         // [K]  which pair each contact in use is
   int num_contacts;
 };
 
-// How many W-wide numbers a RigidWorld takes, `ends`, `taken` and `pair` included.
+// How many W-wide numbers a RigidWorld takes, `ends`, `taken`, `rows` and `pair` included.
 MINICOSM_FN int64_t rigid_scratch(const RigidBatch& b) {
   const int64_t shapes = b.num_shapes(), seats = shapes - b.num_walls + 1;
   return shapes * (2 + 1 + 4 + 4) + b.num_circles + (int64_t)b.num_polygons * b.num_vertices * 4 +
-         seats * (3 + 3 + 3 + 3 + 1) + (int64_t)b.num_joints * (kJointFields + 4) +
+         seats * (3 + 3 + 3 + 3 + 1) + (int64_t)b.num_joints * (kJointFields + 5) +
          (int64_t)b.num_pairs * (kContactFields + 1);
 }
 
@@ -197,9 +206,11 @@ MINICOSM_FN RigidWorld<W> lay_out(const RigidBatch& b, Array<W> scratch) {
   world.ahead = take(seats);
   world.joints = take((int64_t)b.num_joints * kJointFields);
   world.contacts = take((int64_t)b.num_pairs * kContactFields);
-  const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints), pair = take(b.num_pairs);
+  const Array<W> ends = take(2 * (int64_t)b.num_joints), taken = take(2 * (int64_t)b.num_joints);
+  const Array<W> rows = take(b.num_joints), pair = take(b.num_pairs);
   world.ends = {(I<W>*)ends.data};
   world.taken = {(uint32_t*)taken.data};
+  world.rows = {(uint32_t*)rows.data};
   world.pair = {(int*)pair.data};
   world.num_contacts = 0;
   return world;
