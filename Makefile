@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
+# The oldest dependencies on the oldest Python, where it is found.
+OLDEST_PYTHON ?= $(or $(shell .ci/find_python 3.10),$(PYTHON))
+PYTHON_VENV = .venv-$(notdir $(PYTHON))
 PIP_INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 INSTALL_OLDEST = install --quiet --disable-pip-version-check -c constraints-oldest.txt
 OLDEST_TESTS = tests/envs/test_spaces.py tests/envs/test_registry.py tests/envs/test_check.py tests/kernels/test_lidar_kernel.py \
@@ -12,7 +15,7 @@ STOP_IF_STUCK = --timeout 900 --timeout-method thread --max-worker-restart 0
 CODE = minicosm tests benchmarks examples .ci
 BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
-.PHONY: help demo test test-oldest lint format docs report bench release-check rllib clean
+.PHONY: help demo test test-oldest smoke-oldest test-python lint format docs report bench release-check rllib clean
 
 help:
 	@echo "make demo    train a robot to navigate, compare speeds, write a GIF and a curve (under 5 minutes)"
@@ -24,6 +27,8 @@ help:
 	@echo "make bench   throughput side by side with JaxMARL's JaxNav (installs it in an environment of its own)"
 	@echo "make rllib   train through RLlib for a moment (in an environment of its own: Ray pins an older Gymnasium)"
 	@echo "make test-oldest    run some tests with the oldest dependencies that pyproject.toml admits"
+	@echo "make smoke-oldest   what anyone does first, with these (about a minute; part of CI)"
+	@echo "make test-python PYTHON=python3.13   the same with that Python and the newest dependencies"
 	@echo "make release-check  build sdist and wheel, install the wheel elsewhere, and run the demo from it"
 	@echo "make clean   remove environments and caches"
 
@@ -54,6 +59,12 @@ report: $(VENV)/.installed
 test-oldest: .venv-oldest/.installed
 	.venv-oldest/bin/pytest -q -n 2 --dist loadfile $(OLDEST_TESTS)
 
+smoke-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python .ci/smoke.py
+
+test-python: $(PYTHON_VENV)/.installed
+	$(PYTHON_VENV)/bin/python .ci/smoke.py
+
 release-check:
 	$(PYTHON) .ci/check_release.py
 
@@ -64,7 +75,7 @@ rllib: .venv-rllib/.installed
 	.venv-rllib/bin/python examples/rllib_ppo.py --steps 16384
 
 clean:
-	rm -rf $(VENV) $(DEMO_VENV) .venv-docs .venv-oldest .venv-jaxmarl .venv-rllib site .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info minicosm/kernels/_native.so
+	rm -rf $(VENV) $(DEMO_VENV) .venv-docs .venv-oldest .venv-python* .venv-jaxmarl .venv-rllib site .jax_cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info minicosm/kernels/_native.so
 
 $(VENV)/.installed: $(BUILT_FROM)
 	$(PYTHON) -m venv $(VENV)
@@ -82,11 +93,19 @@ $(DEMO_VENV)/.installed: $(BUILT_FROM)
 	$(PYTHON) .ci/docs_packages.py | xargs .venv-docs/bin/python -m pip $(PIP_INSTALL)
 	touch $@
 
-# jaxlib first: the kernels are compiled for the release that they find.
+# A new pip first: old ones look for versions that fit together for minutes. Then jaxlib: the kernels are compiled for
+# the release that they find.
 .venv-oldest/.installed: $(BUILT_FROM) constraints-oldest.txt $(shell find minicosm -name "*.py")
-	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) jaxlib
-	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,cli,plot]" pytest pytest-xdist hypothesis array-api-compat
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,studio]" pytest pytest-xdist hypothesis array-api-compat
+	touch $@
+
+$(PYTHON_VENV)/.installed: $(BUILT_FROM) $(shell find minicosm -name "*.py")
+	$(PYTHON) -m venv $(PYTHON_VENV)
+	$(PYTHON_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PYTHON_VENV)/bin/python -m pip $(PIP_INSTALL) ".[train,studio]"
 	touch $@
 
 .venv-jaxmarl/.installed:

@@ -60,6 +60,7 @@ def listen(config: StudioConfig) -> tuple[socket.socket, StudioConfig]:
             listener.close()
             problem = error
             continue
+        listener.listen()  # from here on who has the address is kept waiting, and not refused
         return listener, dataclasses.replace(config, port=listener.getsockname()[1])
     reason = problem.strerror or str(problem)
     raise OSError(f"cannot listen at {config.host} port {config.port} ({reason}): choose another --port or --host")
