@@ -1,9 +1,9 @@
 """Nothing passes through what stands still: a shape's core never enters a static shape.
 
 The core is a disc about the centroid, of half the shape's inner radius. Contacts are found at a tick's start, so a fast
-shape could begin a tick before a thin wall and end it behind: where a path is longer than the core's radius, the core is
-swept along it, and the shape stops where it touches. On a shorter path, joints at odds with each other or a heavy shape
-can press a light one into a wall: it goes on beside the wall, no deeper than its core. Arrays are batch-last.
+shape could begin a tick before a thin wall and end it behind: where a path is longer than the core's radius, the core
+is swept along it, and the shape stops where it touches. On a shorter path, joints at odds with each other or a heavy
+shape can press a light one into a wall: it goes on beside the wall, no deeper than its core. Arrays are batch-last.
 """
 
 from __future__ import annotations
