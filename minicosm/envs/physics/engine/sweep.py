@@ -153,9 +153,9 @@ def _out_of_polygons(
     then = jnp.where(is_plane, above + (nx * path[0] + ny * path[1]), INSIDE)
     now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
     index = jnp.arange(len(nx))[:, None, None, None]
-    of_nearest = lambda values: total(jnp.where(index == nearest, values, 0.0), 0)  # noqa: E731
-    push = _push(now, of_nearest(then), greatest(then, 0), core)
-    return jnp.stack([push * of_nearest(nx), push * of_nearest(ny)])
+    nearest_x, nearest_y = (total(jnp.where(index == nearest, values, 0.0), 0) for values in (nx, ny))
+    push = _push(now, now + (nearest_x * path[0] + nearest_y * path[1]), greatest(then, 0), core)
+    return jnp.stack([push * nearest_x, push * nearest_y])
 
 
 def _out_of_circles(
