@@ -1,8 +1,10 @@
-"""What a tick costs and what a scene takes, from 4 to 64 moving shapes: `python benchmarks/engine_scaling.py`.
+"""What a tick costs and what a scene takes, from 4 to 64 moving shapes.
+
+    python benchmarks/engine_scaling.py && make report
 
 Half boxes, half discs, fall into a room that grows with their number and lie in heaps; timed from the second on, 256
-scenes at a time. Writes JSON and a figure. Pairs grow with the square of the shapes, and with them the memory and the
-search for contacts; what touches grows with the shapes, and with it the solving.
+scenes at a time. Pairs grow with the square of the shapes, and with them the memory and the search for contacts; what
+touches grows with the shapes, and with it the solving.
 """
 
 import argparse
@@ -16,7 +18,6 @@ import jax.numpy as jnp
 import machine
 import numpy as np
 
-from minicosm import kernels
 from minicosm.envs.physics import engine
 from minicosm.envs.physics.engine.build import build, idle, stack
 from minicosm.envs.physics.engine.definitions import Circle, box, box_walls
@@ -41,7 +42,7 @@ def heap(count, seed):
 
 
 def measure(count, batch, repeats):
-    """Seconds of a tick of one scene, contacts in it, bytes of it."""
+    """Ticks of scenes a second, contacts and bytes of one scene."""
     few = stack([heap(count, seed) for seed in range(16)])
     scenes, states = jax.tree.map(lambda x: x[jnp.arange(batch) % 16], few)
     controls = jax.vmap(idle)(scenes)
@@ -53,46 +54,39 @@ def measure(count, batch, repeats):
 
     for _ in range(SETTLE // TICKS):
         states = jax.block_until_ready(roll(states))
-    seconds = []
+    wall, cpu = [], []
     for _ in range(repeats):
-        start = time.process_time()
+        before = time.perf_counter(), time.process_time()
         jax.block_until_ready(roll(states))
-        seconds.append((time.process_time() - start) / TICKS / batch)
+        wall.append((time.perf_counter() - before[0]) / TICKS / batch)
+        cpu.append((time.process_time() - before[1]) / TICKS / batch)
     held = lambda tree: sum(x.nbytes for x in jax.tree.leaves(tree)) // batch  # noqa: E731
     return {
         "shapes": count,
         "pairs": int(scenes.size.num_pairs),
+        "batch": batch,
         "contacts": float(jax.vmap(touching_pairs)(scenes, states).sum() / batch),
-        "cpu_us_per_tick": 1e6 * statistics.median(seconds),
+        "ticks_per_s": 1 / statistics.median(wall),
+        "ticks_per_cpu_s": 1 / statistics.median(cpu),
+        "cpu_us_per_tick": 1e6 * statistics.median(cpu),
         "scene_bytes": held(scenes),
-        "state_bytes": held(states),
+        "memory_bytes_per_world": held(scenes) + held(states),
     }
 
 
-def plot(rows, path):
-    import matplotlib
+def growth(rows):
+    """The power of the number of shapes with which each thing grows: over all rows, and from the last but one on."""
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    def power(name, part):
+        return float(np.polyfit(np.log([r["shapes"] for r in part]), np.log([r[name] for r in part]), 1)[0])
 
-    figure, (cost, memory) = pyplot.subplots(1, 2, figsize=(9, 3.6))
-    count = [r["shapes"] for r in rows]
-    cost.loglog(count, [r["cpu_us_per_tick"] for r in rows], "o-", label="CPU-us a tick")
-    cost.loglog(count, [r["contacts"] for r in rows], "s--", label="touching pairs")
-    memory.loglog(count, [(r["scene_bytes"] + r["state_bytes"]) / 1024 for r in rows], "o-", label="KiB a world")
-    for axes in (cost, memory):
-        axes.set_xlabel("moving shapes")
-        axes.set_xticks(count, count)
-        axes.minorticks_off()
-        axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    names = ("cpu_us_per_tick", "contacts", "pairs", "memory_bytes_per_world")
+    return {name: [power(name, rows), power(name, rows[-2:])] for name in names}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", type=int, nargs="+", default=[4, 8, 16, 32, 64])
+    parser.add_argument("--shapes", type=int, nargs="+", default=[4, 8, 16, 32, 64], help="two or more")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
@@ -100,13 +94,10 @@ def main():
     for count in args.shapes:
         rows.append(measure(count, args.batch, args.repeats))
         print(rows[-1], flush=True)
-    slope = lambda name: np.polyfit(np.log([r["shapes"] for r in rows]), np.log([r[name] for r in rows]), 1)[0]  # noqa: E731
-    growth = {name: float(slope(name)) for name in ("cpu_us_per_tick", "contacts", "pairs")}
-    print("grows with the shapes to the power of", growth)
-    folder = machine.results_folder()
-    result = {**machine.describe(), "instruction_set": kernels.instruction_set(), "rows": rows, "power": growth}
-    (folder / "engine_scaling.json").write_text(json.dumps(result, indent=1) + "\n")
-    plot(rows, folder / "engine_scaling.png")
+    powers = growth(rows)
+    print("grows with the shapes to the power of", powers)
+    result = {**machine.describe(), "rows": rows, "growth": powers}
+    (machine.results_folder() / "engine_scaling.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

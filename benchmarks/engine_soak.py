@@ -1,29 +1,34 @@
 """Step random scenes by the million and look for NaN, and for anything outside of its walls.
 
     python benchmarks/engine_soak.py --scenes 1000000
+    python benchmarks/engine_soak.py --seconds 600            # goes on where the last run stopped
 
 Scenes are those of `tests/envs/physics/engine/random_worlds.py`: any mass ratio up to about 10^6, shapes on top of each
-other, joints that gape, motors and thrusters. Each steps 256 ticks. Exits with 1 where a scene went wrong, and names
-its seed and place in the batch.
+other; half of them with joints that gape, motors and thrusters. Each steps 256 ticks. What was found is kept in the
+results' `engine_soak_<size>_<seed>.json` after every batch; a run goes on from there unless told to --restart. Exits
+with 1 where a scene went wrong; the file names the batch and the places in it.
 """
 
 import argparse
 import functools
 import importlib.util
+import json
 import pathlib
 import sys
 import time
 
 import jax
 import jax.numpy as jnp
+import machine
 import numpy as np
 
-from minicosm import kernels
 from minicosm.envs.physics import engine
 
 WORLDS_PATH = pathlib.Path(__file__).parent.parent / "tests" / "envs" / "physics" / "engine" / "random_worlds.py"
 SIZES = {"s": engine.SMALL, "m": engine.MEDIUM, "l": engine.LARGE}
 TICKS, ALLOWED = 256, 0.05  # m
+KINDS = {"all parts": {}, "shapes alone": {"parts": False}}  # fields of random_worlds.Kind
+MOST_NAMED = 16  # batches that went wrong, and places in a batch
 
 
 def load_worlds():
@@ -50,36 +55,65 @@ def soaked(worlds, size, kind, batch, key):
     return jnp.stack(finite).all(axis=0), worst
 
 
+def nothing_yet(args):
+    """The result of no batches."""
+    count = {"scenes": 0, "not_finite": 0, "outside": 0, "furthest_m": None, "wrong": []}
+    return {
+        "size": args.size,
+        "seed": args.seed,
+        "batch": args.batch,
+        "ticks": TICKS,
+        "allowed_m": ALLOWED,
+        "next_batch": 0,
+        "seconds": 0.0,
+        "kinds": {name: dict(count, wrong=[]) for name in KINDS},
+    }
+
+
+def note(kind, index, finite, worst):
+    """Adds the batch number `index` to what is known of a kind of scene."""
+    outside = worst > ALLOWED
+    kind["scenes"] += len(finite)
+    kind["not_finite"] += int((~finite).sum())
+    kind["outside"] += int(outside.sum())
+    furthest = float(np.max(worst[finite], initial=-np.inf))
+    kind["furthest_m"] = furthest if kind["furthest_m"] is None else max(kind["furthest_m"], furthest)
+    places = np.flatnonzero(~finite | outside).tolist()
+    if places and len(kind["wrong"]) < MOST_NAMED:
+        kind["wrong"].append({"batch": index, "places": places[:MOST_NAMED]})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=1_000_000)
+    parser.add_argument("--scenes", type=int, default=1_000_000, help="in all, those of earlier runs included")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="of this run at most")
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--size", choices=SIZES, default="m")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--restart", action="store_true", help="forget what earlier runs found")
     args = parser.parse_args()
-    worlds, size = load_worlds(), SIZES[args.size]
-    kinds = {"all parts": worlds.Kind(), "shapes alone": worlds.Kind(parts=False)}
-    print(
-        f"size {args.size}, {TICKS} ticks, kernels {'on' if kernels.available() else 'off: ' + str(kernels.why_not())}"
-    )
-    is_wrong, begun = False, time.perf_counter()
-    for name, kind in kinds.items():
-        batches = -(-args.scenes // (len(kinds) * args.batch))
-        num_bad, num_out, furthest = 0, 0, -np.inf
-        for i in range(batches):
-            key = jax.random.fold_in(jax.random.key(args.seed), i)
-            finite, worst = map(np.asarray, soaked(worlds, size, kind, args.batch, key))
-            wrong = ~finite | (worst > ALLOWED)
-            if wrong.any() and not (num_bad or num_out):
-                print(f"  first at batch {i}, scenes {np.flatnonzero(wrong)[:8].tolist()}")
-            num_bad, num_out = num_bad + int((~finite).sum()), num_out + int((worst > ALLOWED).sum())
-            furthest = max(furthest, float(np.nanmax(worst)))
-        is_wrong |= bool(num_bad or num_out)
+    path = machine.results_folder() / f"engine_soak_{args.size}_{args.seed}.json"
+    result = json.loads(path.read_text()) if path.exists() and not args.restart else nothing_yet(args)
+    if result["batch"] != args.batch:
+        parser.error(f"{path} has batches of {result['batch']}; go on with those, or --restart")
+    worlds, begun, before = load_worlds(), time.perf_counter(), result["seconds"]
+    while sum(kind["scenes"] for kind in result["kinds"].values()) < args.scenes:
+        index = result["next_batch"]
+        key = jax.random.fold_in(jax.random.key(args.seed), index)
+        for name, fields in KINDS.items():
+            finite, worst = soaked(worlds, SIZES[args.size], worlds.Kind(**fields), args.batch, key)
+            note(result["kinds"][name], index, np.asarray(finite), np.asarray(worst))
+        result.update(machine.describe(), next_batch=index + 1, seconds=before + time.perf_counter() - begun)
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        if time.perf_counter() - begun > args.seconds:
+            break
+    print(f"size {args.size}, {TICKS} ticks, kernels {result.get('kernels')}, {result['seconds']:.0f} s in all")
+    for name, kind in result["kinds"].items():
         print(
-            f"{name}: {batches * args.batch} scenes, {num_bad} not finite, {num_out} more than {ALLOWED} m outside, "
-            f"furthest {furthest:.3f} m, {time.perf_counter() - begun:.0f} s"
+            f"{name}: {kind['scenes']} scenes, {kind['not_finite']} not finite, {kind['outside']} more than "
+            f"{ALLOWED} m outside, furthest {kind['furthest_m']:.3f} m; wrong: {kind['wrong']}"
         )
-    sys.exit(is_wrong)
+    sys.exit(any(kind["wrong"] for kind in result["kinds"].values()))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,10 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
         "beside three agents of simple_spread, which has no lidar.",
     ),
     "engine_throughput": ("Rigid-body engine", "Ticks of Kinetix's own random levels, with fixed random actions."),
+    "engine_scaling": (
+        "Rigid-body engine, number of shapes",
+        "Half boxes, half discs, in heaps in a room that grows with their number.",
+    ),
     "engine_device": ("Rigid-body engine, sweep on one device", "Kinetix's random levels, tiled over the batch."),
     "ppo_throughput": (
         "Whole training",
@@ -102,6 +106,12 @@ work: trust ratios, and of these the large ones. "Per CPU" is per second of proc
 less. A ratio below 1 means that the other side was faster. What is not in a table was not measured.
 """
 
+GROWTH = {  # names of the growth law's parts
+    "cpu_us_per_tick": "CPU time of a tick, µs",
+    "contacts": "touching pairs",
+    "pairs": "pairs",
+    "memory_bytes_per_world": "bytes of a world",
+}
 LEVELS = "Levels a second, so many made at a time, and in brackets the seconds to compile."
 SHARES = (
     "Shares of a step's time: four programs that each do one thing more play the same steps in turns, and a share is "
@@ -147,6 +157,8 @@ def _section(results: Results) -> str:
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
     parts += [f"Not measured: {why}.\n" for why in results.head.get("stopped", ())]
+    if results.head.get("growth"):
+        parts.append(_growth(results))
     if sweeps(results):
         parts.append(f"![{results.unit} against the number of worlds]({IMAGES}/{results.machine}-{results.name}.svg)\n")
     return "\n".join(part for part in parts if part)
@@ -246,6 +258,16 @@ def _floors(results: Results) -> str:
     return _table(header, rows)
 
 
+def _growth(results: Results) -> str:
+    """The powers with which things grow, and the figure's place."""
+    header = ("grows with the number of shapes to the power of", "over all", "between the last two")
+    rows = [
+        (f"{GROWTH[name]}", *(f"{power:.2f}" for power in powers)) for name, powers in results.head["growth"].items()
+    ]
+    image = f"{IMAGES}/{results.machine}-{results.name}.svg"
+    return _table(header, rows) + f"\n![Cost and memory against the number of shapes]({image})\n"
+
+
 def _ceilings(results: Results) -> str:
     ceilings = results.head["ceilings"]
     rates = ", ".join(f"{number(rate)} in {name.replace('_', ' ')}" for name, rate in ceilings["rates"].items())
@@ -313,9 +335,13 @@ def draw(found: Sequence[Results], folder: pathlib.Path) -> list[pathlib.Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for results in found:
+        path = folder / f"{results.machine}-{results.name}.svg"
         if lines := sweeps(results):
-            written.append(folder / f"{results.machine}-{results.name}.svg")
-            _draw_one(results, lines, written[-1])
+            _draw_one(results, lines, path)
+            written.append(path)
+        elif results.head.get("growth"):
+            _draw_growth(results, path)
+            written.append(path)
     return written
 
 
@@ -342,6 +368,24 @@ def _draw_one(results: Results, lines: Mapping[tuple[str, str], list[tuple[int, 
     handles = [pyplot.Line2D([], [], color=colour, label=NAMES.get(name, name)) for name, colour in colours.items()]
     figure.legend(handles=handles, loc="outside right center", fontsize=7, frameon=False)
     figure.suptitle(f"{ABOUT.get(results.name, (results.name,))[0]}, {results.machine}", fontsize=10)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def _draw_growth(results: Results, path: pathlib.Path) -> None:
+    """A panel for each thing that grows with the number of shapes."""
+    from matplotlib import pyplot
+
+    names = [name for name in results.head["growth"] if name in results.rows[0].measured]
+    figure, all_axes = pyplot.subplots(1, len(names), figsize=(0.6 + 3.0 * len(names), 3.2), layout="constrained")
+    for axes, name in zip(all_axes, names, strict=True):
+        shapes = [row.settings["shapes"] for row in results.rows]
+        axes.plot(shapes, [row.measured[name] for row in results.rows], marker="o", markersize=3, linewidth=1.2)
+        axes.set(xscale="log", yscale="log", xlabel="shapes that move", title=GROWTH[name])
+        axes.set_xticks(shapes, [str(count) for count in shapes])
+        axes.minorticks_off()
+        axes.grid(which="major", linewidth=0.4)
+    figure.suptitle(f"{ABOUT[results.name][0]}, {results.machine}", fontsize=10)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 

@@ -39,6 +39,7 @@ class Row:
     figures: Mapping[str, Figure]  # by implementation, ours first
     floor: Mapping[str, Any]  # operations_per_env_step, gap, …; empty where nothing was counted
     memory_bytes_per_world: float | None  # of memory, while it runs
+    measured: Mapping[str, Any]  # everything that the file says of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _row(raw: Mapping[str, Any], figures: Mapping[str, Figure]) -> Row:
     }
     setup = raw.get("setup") if isinstance(raw.get("setup"), dict) else {}
     worlds = next((source[key] for source in (plain, setup) for key in WORLDS if key in source), None)
-    return Row(settings, worlds, figures, raw.get("floor") or {}, raw.get("memory_bytes_per_world"))
+    return Row(settings, worlds, figures, raw.get("floor") or {}, raw.get("memory_bytes_per_world"), raw)
 
 
 def _figures(raw: Mapping[str, Any]) -> tuple[str, dict[str, Figure]]:

@@ -119,6 +119,20 @@ def test_a_sweep_is_drawn(report, tmp_path):
     assert report.draw(report.read_all(tmp_path), tmp_path / "images") == []
 
 
+def test_growth_with_the_number_of_shapes_has_its_law_and_figure(report, tmp_path):
+    rows = [
+        {"shapes": n, "pairs": n * n, "batch": 8, "ticks_per_s": 1e6 / n, "cpu_us_per_tick": 1.5 * n} for n in (4, 8)
+    ]
+    write(tmp_path, "here", "engine_scaling", rows=rows, growth={"cpu_us_per_tick": [1.0, 1.25], "pairs": [2.0, 2.0]})
+    found = report.read_all(tmp_path)
+    text = report.page(found)
+    assert "| 8 | 64 | 8 | 125 k |" in text
+    assert "| CPU time of a tick, µs | 1.00 | 1.25 |" in text
+    (path,) = report.draw(found, tmp_path / "images")
+    assert "here-engine_scaling.svg" in text
+    assert "shapes that move" in path.read_text()
+
+
 def test_workers_take_turns_and_medians_count(report):
     from workers import Worker, alternate
 

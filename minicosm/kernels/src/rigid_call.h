@@ -74,7 +74,7 @@ inline void read_attributes(const RigidAttributes& attributes, RigidBatch& b) {
                 n[19]};
 }
 
-__attribute__((flatten)) inline bool read_arguments(xla::ffi::RemainingArgs arguments, int64_t worlds, RigidBatch& b) {
+inline bool read_arguments(xla::ffi::RemainingArgs arguments, int64_t worlds, RigidBatch& b) {
   const int64_t S = b.num_shapes(), P = b.num_polygons, C = b.num_circles, J = b.num_joints, T = b.num_thrusters;
   const int64_t K = b.num_pairs, V = b.num_vertices;
   Reader in(arguments, worlds);
@@ -112,7 +112,7 @@ __attribute__((flatten)) inline bool read_arguments(xla::ffi::RemainingArgs argu
   return in.ok();
 }
 
-__attribute__((flatten)) inline bool read_results(xla::ffi::RemainingRets results, int64_t worlds, RigidBatch& b) {
+inline bool read_results(xla::ffi::RemainingRets results, int64_t worlds, RigidBatch& b) {
   const int64_t S = b.num_shapes(), K = b.num_pairs, J = b.num_joints;
   float** const out[] = {&b.new_position,         &b.new_rotation, &b.new_velocity,
                          &b.new_angular_velocity, &b.new_contacts, &b.new_joint_impulses};

@@ -79,9 +79,11 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
   solve_contacts<W, Pass::kRelaxed>(b, world);
 }
 
-// sweep.py: shortens the paths of shapes whose core would enter a static shape.
-constexpr float kCore = 0.5f;    // of the inner radius
-constexpr float kShort = 0.01f;  // of the core: so far ahead of the surface it stops
+// sweep.py: shortens the paths of fast shapes whose core would enter a static shape, and keeps slow ones out.
+constexpr float kCore = 0.5f;     // of the inner radius
+constexpr float kShort = 0.01f;   // of the core: so far ahead of the surface it stops, and so far within it has not entered
+constexpr float kReach = 1.5f;    // of the core: no plane round a shape cuts a core that far beyond its bounds
+constexpr float kInside = -1e9f;  // m
 
 template <int W>
 MINICOSM_FN V<W> core_of(const RigidBatch& b, const RigidWorld<W>& world, int shape) {
@@ -104,21 +106,21 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
   const V<W> zero = splat<W>(0.0f), one = splat<W>(1.0f);
   if (shape >= b.num_polygons) {
     const V<W> from_x = x - world.position[2 * shape], from_y = y - world.position[2 * shape + 1];
-    const V<W> reach = world.radius[shape - b.num_polygons] + core;
+    const V<W> reach = world.radius[shape - b.num_polygons] + core, within = reach - kShort * core;
     const V<W> along = from_x * dx + from_y * dy;
     const V<W> length_squared = max(dx * dx + dy * dy, splat<W>(kTiny));
-    const V<W> outside = from_x * from_x + from_y * from_y - reach * reach;
+    const V<W> squared = from_x * from_x + from_y * from_y, outside = squared - reach * reach;
     const V<W> discriminant = along * along - length_squared * outside;
-    const V<W> enter = (-along - sqrt(max(discriminant, zero))) / length_squared;
-    return select((outside > 0.0f) & (along < 0.0f) & (discriminant > 0.0f) & (enter < 1.0f), enter, one);
+    const V<W> enter = max((-along - sqrt(max(discriminant, zero))) / length_squared, zero);
+    return select((squared > within * within) & (along < 0.0f) & (discriminant > 0.0f) & (enter < 1.0f), enter, one);
   }
   const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
   V<W> enter = zero, leave = splat<W>(kFar);
   M<W> is_outside = zero > one;
   const auto cut = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
     const V<W> rate = nx * dx + ny * dy;
-    const V<W> fraction = abs(above) / max(abs(rate), splat<W>(kTiny));
-    const M<W> is_above = is_plane & (above > 0.0f);
+    const M<W> is_above = is_plane & (above > -kShort * core);
+    const V<W> fraction = select(is_above, max(above, zero), -above) / max(abs(rate), splat<W>(kTiny));
     enter = max(enter, select(is_above, select(rate < 0.0f, fraction, splat<W>(kFar)), zero));
     leave = min(leave, select(is_plane & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
     is_outside = is_outside | is_above;
@@ -141,31 +143,128 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
   return select(is_outside & (enter < leave + kTiny) & (enter < 1.0f), enter, one);
 }
 
+// How far a core at (x, y) is above the plane round `shape` that it is furthest above, now and after (dx, dy), and that
+// plane's normal.
+template <int W>
+struct Above {
+  V<W> now, then, nx, ny;  // m, m
+  V<W> most_then;          // m, above any of the planes
+};
+
+template <int W>
+MINICOSM_FN Above<W> above_shape(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> dx, V<W> dy,
+                                 V<W> core) {
+  const V<W> zero = splat<W>(0.0f), inside = splat<W>(kInside);
+  const V<W> centre_x = world.position[2 * shape], centre_y = world.position[2 * shape + 1];
+  Above<W> found{inside, inside, zero, zero, inside};
+  const auto look = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
+    const V<W> now = select(is_plane, above, inside), then = select(is_plane, above + (nx * dx + ny * dy), inside);
+    const M<W> is_further = now > found.now;
+    found.now = select(is_further, now, found.now);
+    found.then = select(is_further, then, found.then);
+    found.nx = select(is_further, nx, found.nx);
+    found.ny = select(is_further, ny, found.ny);
+    found.most_then = max(found.most_then, then);
+  };
+  if (shape >= b.num_polygons) {
+    const V<W> from_x = x - centre_x, from_y = y - centre_y, squared = from_x * from_x + from_y * from_y;
+    const V<W> distance = sqrt(max(squared, splat<W>(kTiny)));
+    look(from_x / distance, from_y / distance, distance - world.radius[shape - b.num_polygons] - core, squared > kTiny);
+    return found;
+  }
+  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
+    look(nx, ny, nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core, (nx != 0.0f) | (ny != 0.0f));
+  }
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> out_x = corners[4 * k] - centre_x, out_y = corners[4 * k + 1] - centre_y;
+    const V<W> squared = out_x * out_x + out_y * out_y;
+    const V<W> length = sqrt(max(squared, splat<W>(kTiny)));
+    const V<W> ux = out_x / length, uy = out_y / length;
+    V<W> extent = zero;
+    for (int j = 0; j < b.num_vertices; j++) {
+      extent = max(extent, ux * (corners[4 * j] - centre_x) + uy * (corners[4 * j + 1] - centre_y));
+    }
+    look(ux, uy, ux * (x - centre_x) + uy * (y - centre_y) - extent - core, squared > kTiny);
+  }
+  return found;
+}
+
+// Four numbers of each free shape while paths are mended, m: what it is pushed left, right, down and up at most; in
+// memory that the sub-steps are done with.
+template <int W>
+MINICOSM_FN V<W>& held(const RigidWorld<W>& world, int free, int axis, int side) {
+  return (side ? world.push : world.turned)[3 * free + axis];
+}
+
+// Notes how the slow shape `i` is to be pushed to stay out of `other` where that is static.
+template <int W>
+MINICOSM_FN void hold_out(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int pair, int i, int other) {
+  const M<W> is_static = world.inverse_mass[other] == 0.0f;
+  if (!any_of(is_static)) return;
+  const int free = i - b.num_walls;
+  const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free], zero = splat<W>(0.0f);
+  const V<W> x = world.position[2 * i], y = world.position[2 * i + 1], end_x = x + dx, end_y = y + dy, reach = kReach * core;
+  const Array<W> q = world.bounds.at(4 * (int64_t)other);
+  M<W> counts = (end_x > q[0] - reach) & (end_x < q[1] + reach) & (end_y > q[2] - reach) & (end_y < q[3] + reach);
+  if (!any_of(counts)) return;
+  counts = counts & is_static & (dx * dx + dy * dy <= core * core);
+  if (!any_of(counts)) return;
+  counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
+  if (!any_of(counts)) return;
+  const Above<W> found = above_shape<W>(b, world, other, x, y, dx, dy, core);
+  const V<W> least = min(found.now, zero);
+  counts = counts & (found.now > -core) & (found.most_then < least);
+  const V<W> push = select(counts, least - found.then, zero), push_x = push * found.nx, push_y = push * found.ny;
+  held<W>(world, free, 0, 0) = min(held<W>(world, free, 0, 0), push_x);
+  held<W>(world, free, 0, 1) = max(held<W>(world, free, 0, 1), push_x);
+  held<W>(world, free, 1, 0) = min(held<W>(world, free, 1, 0), push_y);
+  held<W>(world, free, 1, 1) = max(held<W>(world, free, 1, 1), push_y);
+}
+
+// Shortens the path of a fast shape at the first static shape that it would enter.
+template <int W>
+MINICOSM_PART void stop_short(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int i, M<W> is_fast) {
+  const int free = i - b.num_walls;
+  const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free];
+  V<W> fraction = splat<W>(1.0f);
+  for (int pair = 0; pair < b.num_pairs; pair++) {
+    if (b.left[pair] != i && b.right[pair] != i) continue;
+    const int other = b.left[pair] == i ? b.right[pair] : b.left[pair];
+    M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f);
+    if (!any_of(counts)) continue;
+    counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
+    const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
+    fraction = select(counts, min(fraction, reached), fraction);
+  }
+  const V<W> short_of = kShort * core / sqrt(max(dx * dx + dy * dy, splat<W>(kTiny)));
+  fraction = select(fraction < 1.0f, max(fraction - short_of, splat<W>(0.0f)), fraction);
+  world.moved[3 * free] = dx * fraction;
+  world.moved[3 * free + 1] = dy * fraction;
+}
+
 template <int W>
 MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
-  const int shapes = b.num_shapes();
-  for (int i = b.num_walls; i < shapes; i++) {
-    const int free = i - b.num_walls;
-    const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1];
-    const V<W> length_squared = dx * dx + dy * dy;
-    if (!any_of(length_squared > 0.0f)) continue;
-    const V<W> core = core_of<W>(b, world, i);
-    const M<W> is_fast = length_squared > core * core;
-    if (!any_of(is_fast)) continue;
-    V<W> fraction = splat<W>(1.0f);
-    for (int pair = 0; pair < b.num_pairs; pair++) {
-      if (b.left[pair] != i && b.right[pair] != i) continue;
-      const int other = b.left[pair] == i ? b.right[pair] : b.left[pair];
-      M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f);
-      if (!any_of(counts)) continue;
-      counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
-      const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
-      fraction = select(counts, min(fraction, reached), fraction);
+  const int shapes = b.num_shapes(), walls = b.num_walls;
+  for (int i = walls; i < shapes; i++) {
+    world.ahead[i - walls] = core_of<W>(b, world, i);
+    for (int k = 0; k < 4; k++) held<W>(world, i - walls, k / 2, k % 2) = splat<W>(0.0f);
+  }
+  for (int i = 0; i < world.num_contacts; i++) {  // what is not in contact is too far for a slow core
+    const int pair = world.pair[i], left = b.left[pair], right = b.right[pair];
+    hold_out<W>(b, world, first, pair, right, left);
+    if (left >= walls) hold_out<W>(b, world, first, pair, left, right);
+  }
+  for (int i = walls; i < shapes; i++) {
+    const int free = i - walls;
+    const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free];
+    const M<W> is_fast = dx * dx + dy * dy > core * core;
+    if (any_of(is_fast)) stop_short<W>(b, world, first, i, is_fast);
+    for (int axis = 0; axis < 2; axis++) {
+      V<W>& moved = world.moved[3 * free + axis];
+      moved = moved + (held<W>(world, free, axis, 0) + held<W>(world, free, axis, 1));
     }
-    const V<W> short_of = kShort * core / sqrt(max(length_squared, splat<W>(kTiny)));
-    fraction = select(fraction < 1.0f, max(fraction - short_of, splat<W>(0.0f)), fraction);
-    world.moved[3 * free] = dx * fraction;
-    world.moved[3 * free + 1] = dy * fraction;
   }
 }
 

@@ -1,8 +1,9 @@
-"""Nothing passes through what stands still: a shape whose core would enter a static shape stops at its surface.
+"""Nothing passes through what stands still: a shape's core never enters a static shape.
 
-Contacts are found at a tick's start, so a fast shape could begin a tick before a thin wall and end it behind. The
-core, a disc about the centroid of half the shape's inner radius, is swept along the tick's straight path. Arrays are
-batch-last.
+The core is a disc about the centroid, of half the shape's inner radius. Contacts are found at a tick's start, so a fast
+shape could begin a tick before a thin wall and end it behind: where a path is longer than the core's radius, the core
+is swept along it, and the shape stops where it touches. On a shorter path, joints at odds with each other or a heavy
+shape can press a light one into a wall: it goes on beside the wall, no deeper than its core. Arrays are batch-last.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import jax
 import jax.numpy as jnp
 
 from minicosm.envs.physics.engine.collide import FAR
-from minicosm.envs.physics.engine.fuse import greatest, least
+from minicosm.envs.physics.engine.fuse import first_greatest, greatest, least, total
 from minicosm.envs.physics.engine.prepare import world_polygons
 from minicosm.envs.physics.engine.scene import Scene, State
 from minicosm.envs.physics.engine.size import pair_index
 
 CORE = 0.5  # of the inner radius
-SHORT = 0.01  # of the core: so far ahead of the surface it stops, or rounding might let it start inside the next time
+SHORT = 0.01  # of the core: so far ahead of the surface it stops, and so far within it has not entered
+INSIDE = -1e9  # m
 
 
 def inner_radius(scene: Scene) -> jax.Array:
@@ -32,27 +34,38 @@ def inner_radius(scene: Scene) -> jax.Array:
 
 
 def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
-    """Shorten `moved` f32[3 (x, y, turn), F, B] of the free shapes where a core would enter a static shape.
+    """Mend `moved` f32[3 (x, y, turn), F, B] of the free shapes where a core would enter a static shape.
 
-    Only paths longer than the core's radius are looked at; a core that starts inside a static shape is let go.
+    A fast core that starts inside a static shape is let go; a slow one comes no deeper, and is let go where the
+    centroid is inside.
     """
     size = scene.size
     free = slice(size.num_walls, None)
     core = CORE * inner_radius(scene)[free]
     path = (moved[0], moved[1])
     start = (state.position[free, 0], state.position[free, 1])
+    planes = _outlines(scene, state)
     reached = jnp.concatenate(
         [
-            _into_polygons(_outlines(scene, state), start, path, core),
+            _into_polygons(planes, start, path, core),
             _into_circles(scene, state, start, path, core),
         ]
     )
-    is_static = (scene.inverse_mass == 0.0)[:, None]
+    blocks = (scene.inverse_mass == 0.0)[:, None] & _meets(scene)
     is_fast = path[0] ** 2 + path[1] ** 2 > core**2
-    fraction = least(jnp.where(is_static & is_fast & _meets(scene), reached, 1.0), 0)
+    fraction = least(jnp.where(blocks & is_fast, reached, 1.0), 0)
     short = SHORT * core / jnp.sqrt(jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12))
     fraction = jnp.where(fraction < 1.0, jnp.maximum(fraction - short, 0.0), fraction)
-    return jnp.concatenate([moved[:2] * fraction, moved[2:]])
+    push = jnp.concatenate(
+        [
+            _out_of_polygons(planes, start, path, core),
+            _out_of_circles(scene, state, start, path, core),
+        ],
+        axis=1,
+    )
+    push = jnp.where(blocks & ~is_fast, push, 0.0)
+    held = least(jnp.minimum(push, 0.0), 1) + greatest(jnp.maximum(push, 0.0), 1)
+    return jnp.concatenate([moved[:2] * fraction + held, moved[2:]])
 
 
 def _meets(scene: Scene) -> jax.Array:
@@ -100,10 +113,11 @@ def _into_polygons(
     nx, ny, extent, is_plane = (f[:, :, None] for f in planes)
     above = nx * start[0] + ny * start[1] - extent - core  # [2 V, P, F, B]
     rate = nx * path[0] + ny * path[1]
-    fraction = jnp.abs(above) / jnp.maximum(jnp.abs(rate), 1e-12)
-    enter = greatest(jnp.where(is_plane & (above > 0.0), jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
-    leave = least(jnp.where(is_plane & (above <= 0.0) & (rate > 0.0), fraction, FAR), 0)
-    is_outside = greatest(is_plane & (above > 0.0), 0)
+    is_above = above > -SHORT * core
+    fraction = jnp.where(is_above, jnp.maximum(above, 0.0), -above) / jnp.maximum(jnp.abs(rate), 1e-12)
+    enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
+    leave = least(jnp.where(is_plane & ~is_above & (rate > 0.0), fraction, FAR), 0)
+    is_outside = greatest(is_plane & is_above, 0)
     return jnp.where(is_outside & (enter <= leave) & (enter < 1.0), enter, 1.0)
 
 
@@ -120,9 +134,53 @@ def _into_circles(
     reach = scene.radius[:, None] + core
     along = x * path[0] + y * path[1]
     length_squared = jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12)
-    outside = x**2 + y**2 - reach**2
+    squared = x**2 + y**2
+    outside = squared - reach**2
     discriminant = along**2 - length_squared * outside
     root = jnp.sqrt(jnp.where(discriminant > 0.0, discriminant, 1.0))  # read only where it is real
-    enter = (-along - root) / length_squared
-    hits = (outside > 0.0) & (along < 0.0) & (discriminant > 0.0) & (enter < 1.0)
+    enter = jnp.maximum((-along - root) / length_squared, 0.0)
+    is_outside = squared > (reach - SHORT * core) ** 2
+    hits = is_outside & (along < 0.0) & (discriminant > 0.0) & (enter < 1.0)
     return jnp.where(hits, enter, 1.0)
+
+
+def _out_of_polygons(
+    planes: Planes, start: tuple[jax.Array, jax.Array], path: tuple[jax.Array, jax.Array], core: jax.Array
+) -> jax.Array:
+    """f32[2, P, F, B] m: what to add to each path, lest a core comes deeper into each polygon than it is."""
+    nx, ny, extent, is_plane = (f[:, :, None] for f in planes)
+    above = nx * start[0] + ny * start[1] - extent - core  # [2 V, P, F, B]
+    then = jnp.where(is_plane, above + (nx * path[0] + ny * path[1]), INSIDE)
+    now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
+    index = jnp.arange(len(nx))[:, None, None, None]
+    nearest_x, nearest_y = (total(jnp.where(index == nearest, values, 0.0), 0) for values in (nx, ny))
+    push = _push(now, now + (nearest_x * path[0] + nearest_y * path[1]), greatest(then, 0), core)
+    return jnp.stack([push * nearest_x, push * nearest_y])
+
+
+def _out_of_circles(
+    scene: Scene,
+    state: State,
+    start: tuple[jax.Array, jax.Array],
+    path: tuple[jax.Array, jax.Array],
+    core: jax.Array,
+) -> jax.Array:
+    """f32[2, C, F, B] m: the same of circles."""
+    circles = slice(scene.size.num_polygons, None)
+    x, y = (start[i] - state.position[circles, i][:, None] for i in (0, 1))
+    squared = x**2 + y**2
+    distance = jnp.sqrt(jnp.maximum(squared, 1e-12))
+    nx, ny = x / distance, y / distance
+    now = jnp.where(squared > 1e-12, distance - scene.radius[:, None] - core, INSIDE)
+    then = now + (nx * path[0] + ny * path[1])
+    push = _push(now, then, then, core)
+    return jnp.stack([push * nx, push * ny])
+
+
+def _push(now: jax.Array, then: jax.Array, most_then: jax.Array, core: jax.Array) -> jax.Array:
+    """m along the normal of the plane which a core is furthest above: by `now`, and by `then` at the path's end.
+
+    At the end it is `most_then` above one of the planes.
+    """
+    deepest = jnp.minimum(now, 0.0)
+    return jnp.where((now > -core) & (most_then < deepest), deepest - then, 0.0)

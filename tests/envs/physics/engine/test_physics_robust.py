@@ -53,18 +53,12 @@ def random_run(request):
     return lambda kind: stepped(*jax.tree.map(lambda x: x[:count], drawn(kind)), request.param)
 
 
-STRAINED = pytest.mark.xfail(reason="joints at odds throw some worlds out of their walls, and one in 2,000 overflows")
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(Kind(), marks=STRAINED), Kind(parts=False)], ids=["all parts", "shapes alone"]
-)
+@pytest.mark.parametrize("kind", [Kind(), Kind(parts=False)], ids=["all parts", "shapes alone"])
 def test_random_worlds_stay_finite_and_in_their_walls(random_run, kind):
     last, away, _, _ = random_run(kind)
     for leaf in jax.tree.leaves(last):
         assert jnp.isfinite(leaf).all()
-    assert (away > 0.05).mean() < 0.001  # one in 2,000: a light sliver pressed into a wall
-    assert away.max() < 0.1
+    assert away.max() < 0.05
 
 
 @pytest.mark.parametrize("gravity", [0.0, 9.81])
