@@ -23,6 +23,8 @@ NAV = {"num_beams": 8, "height": 7, "width": 7, "max_steps": 20}
 def loud():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # garbage of other tests, collected while one of these runs
+        warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
         yield
 
 
