@@ -13,6 +13,7 @@ OLDEST_TESTS = tests/envs/test_spaces.py tests/envs/test_registry.py tests/envs/
 # A test that hangs, or ends its process, ends the run and says where.
 STOP_IF_STUCK = --timeout 900 --timeout-method thread --max-worker-restart 0
 CODE = minicosm tests benchmarks examples .ci
+MODULES = $(shell find minicosm -name "*.py")
 BUILT_FROM = pyproject.toml setup.cfg setup.py constraints.txt $(wildcard minicosm/kernels/src/*)
 
 .PHONY: help demo test test-oldest smoke-oldest test-python lint format docs report bench release-check rllib clean
@@ -38,12 +39,11 @@ demo: $(DEMO_VENV)/.installed
 test: $(VENV)/.installed
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(STOP_IF_STUCK) $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed build/wheel/.checked
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python .ci/check_wheel.py
 
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix $(CODE)
@@ -95,17 +95,20 @@ $(DEMO_VENV)/.installed: $(BUILT_FROM)
 
 # A new pip first: old ones look for versions that fit together for minutes. Then jaxlib: the kernels are compiled for
 # the release that they find.
-.venv-oldest/.installed: $(BUILT_FROM) constraints-oldest.txt $(shell find minicosm -name "*.py")
-	$(OLDEST_PYTHON) -m venv .venv-oldest
+.venv-oldest/.installed: $(BUILT_FROM) constraints-oldest.txt $(MODULES)
+	$(OLDEST_PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) jaxlib
-	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) ".[train,studio]" pytest pytest-xdist hypothesis array-api-compat
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) --no-compile jaxlib
+	.venv-oldest/bin/python -m pip $(INSTALL_OLDEST) --no-compile ".[train,studio]" pytest pytest-xdist hypothesis array-api-compat
 	touch $@
 
-$(PYTHON_VENV)/.installed: $(BUILT_FROM) $(shell find minicosm -name "*.py")
-	$(PYTHON) -m venv $(PYTHON_VENV)
-	$(PYTHON_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(PYTHON_VENV)/bin/python -m pip $(PIP_INSTALL) ".[train,studio]"
+$(PYTHON_VENV)/.installed: build/wheel/.checked
+	$(PYTHON) -m venv --clear $(PYTHON_VENV)
+	$(PYTHON_VENV)/bin/python -m pip $(PIP_INSTALL) --no-compile "$$(echo build/wheel/*.whl)[train,studio]"
+	touch $@
+
+build/wheel/.checked: $(BUILT_FROM) $(MODULES)
+	$(firstword $(wildcard $(VENV)/bin/python) $(PYTHON)) .ci/check_wheel.py build/wheel
 	touch $@
 
 .venv-jaxmarl/.installed:

@@ -1,10 +1,12 @@
-"""Build the wheel and check that it holds every tracked file of the package, the kernels and the command."""
+"""Build the wheel into a folder, and check that it holds every tracked file of the package, the kernels and the command.
+
+python .ci/check_wheel.py build/wheel
+"""
 
 import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 
 
@@ -14,14 +16,15 @@ def main() -> int:
     tracked = subprocess.run(
         ["git", "ls-files", "minicosm"], cwd=root, check=True, capture_output=True, text=True
     ).stdout.split()
-    with tempfile.TemporaryDirectory() as folder:
-        build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(root)]
-        subprocess.run(build, check=True)
-        (wheel,) = pathlib.Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            held = set(archive.namelist())
-            (entry_points,) = (name for name in held if name.endswith("entry_points.txt"))
-            command = b"minicosm = minicosm.cli:main" in archive.read(entry_points)
+    folder = pathlib.Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(root)]
+    subprocess.run(build, check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+        (entry_points,) = (name for name in held if name.endswith("entry_points.txt"))
+        command = b"minicosm = minicosm.cli:main" in archive.read(entry_points)
     missing = sorted(set(tracked) - held)
     for name in missing:
         print(f"not in the wheel: {name}")

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results_files import Results, Row, read_all
+from results_files import OWN, Results, Row, read_all
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS, PAGE, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", "images/benchmarks"
@@ -154,6 +154,8 @@ def _section(results: Results) -> str:
         parts += [f"{LEVELS}\n", _levels(results.head["levels"])]
     if results.head.get("breakdown"):
         parts += [f"{SHARES}\n", _shares(results.head["breakdown"])]
+    if results.head.get("minigrid_env_steps_per_s"):
+        parts.append(_minigrid(results))
     if any(row.floor for row in results.rows):
         parts += [f"{FLOOR}\n", _floors(results)]
     parts += [f"Not measured: {why}.\n" for why in results.head.get("stopped", ())]
@@ -218,6 +220,17 @@ def _ratio(row: Row, ours: str, peer: str) -> str:
 def _each(row: Row, field: str) -> str:
     values = [getattr(figure, field) for figure in row.figures.values()]
     return " / ".join(f"{value:,.0f}" if value else "–" for value in values)
+
+
+def _minigrid(results: Results) -> str:
+    """A sentence: MiniGrid ran by itself, in this process, and takes no turns."""
+    theirs = results.head["minigrid_env_steps_per_s"]
+    ours = [row.figures[OWN].rate for row in results.rows if row.worlds == 64 and OWN in row.figures]
+    ratio = f"; minicosm's 64 worlds above make {times(ours[0] / theirs)} as many" if ours else ""
+    return (
+        f"MiniGrid's own Empty-16x16, 64 worlds in a SyncVectorEnv, ran once after these turns, and did "
+        f"{number(theirs)} {results.unit}{ratio}.\n"
+    )
 
 
 def _levels(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -64,6 +64,14 @@ def test_peak_memory_is_shown_where_it_was_measured(report, tmp_path):
     assert "| 4 / 8 / – | 1,503 / 40 / – |" in text
 
 
+def test_minigrid_is_told_beside_as_many_worlds_of_ours(report, tmp_path):
+    rows = [{"batch": batch, **speeds(rate, 3)} for batch, rate in ((8, 1e5), (64, 1e6))]
+    write(tmp_path, "here", "maze_throughput", rows=rows, minigrid_env_steps_per_s=5000.0)
+    assert "did 5.00 k env-steps/s; minicosm's 64 worlds above make 200x as many." in report.page(
+        report.read_all(tmp_path)
+    )
+
+
 def test_every_machine_has_its_own_labelled_part(report, tmp_path):
     for machine in ("one", "two"):
         write(tmp_path, machine, "maze_throughput", rows=[{"batch": 8, **speeds(9, 3)}])

@@ -4,5 +4,11 @@ Those that compute for long, or are about what the compiler makes of a program, 
 `jax.jit(function, compiler_options=OPTIMISED)`.
 """
 
-HARDLY_OPTIMISED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"  # for XLA_FLAGS
-OPTIMISED = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}  # what XLA does by itself
+from importlib.metadata import version
+
+HARDLY_OPTIMISED = "--xla_backend_optimization_level=0"  # for XLA_FLAGS
+OPTIMISED = {"xla_backend_optimization_level": 3}  # what XLA does by itself
+
+if tuple(int(part) for part in version("jaxlib").split(".")[:2]) < (0, 11):  # later ones end the process at this flag
+    HARDLY_OPTIMISED += " --xla_cpu_use_fusion_emitters=false"
+    OPTIMISED = {**OPTIMISED, "xla_cpu_use_fusion_emitters": True}

@@ -134,6 +134,8 @@ class Studio:
         self._sessions += 1
         try:
             await make().run()
+        except asyncio.CancelledError:
+            pass  # the server is being stopped, which is no mistake to report
         except Exception:  # whatever goes wrong in one session, the others go on
             number = secrets.token_hex(3)
             _LOG.exception("session failed (%s)", number)
