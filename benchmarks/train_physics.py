@@ -3,6 +3,7 @@
     python benchmarks/train_physics.py                     # all levels of size S, 2 M steps each
     python benchmarks/train_physics.py lift_off catapult --steps 500000
     python benchmarks/train_physics.py --publish results/MACHINE/train_physics.json    # for the studio's gallery
+    python benchmarks/train_physics.py --publish results/MACHINE/generalist_s/transfer/numbers.json    # too
 
 The reward while training is shaped (0.5 per metre that green comes nearer to blue); what is counted is success alone.
 A level counts as solved where at least 90 % of 100 episodes succeed, with actions drawn as in training or with the
@@ -65,13 +66,27 @@ def plot(rows: list[dict[str, object]], path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def measured(report: dict[str, object]) -> list[tuple[str, float, str]]:
+    """Level, share of episodes won and agent, in results of this benchmark or of a transfer study (numbers.json)."""
+    if "rows" in report:
+        return [
+            (row["level"], max(row["drawn"], row["greedy"]), f"specialist, {row['env_steps'] / 1e6:g} M steps")
+            for row in report["rows"]
+        ]
+    kinds = {"scratch": "specialist", "fine-tuned": "fine-tuned generalist"}
+    return [
+        (level["level"], max(level[kind]["seeds"]["after"]), f"{agent}, {level['steps'][-1] / 1e6:.1f} M steps")
+        for level in report["levels"]
+        for kind, agent in kinds.items()
+    ]
+
+
 def publish(path: pathlib.Path) -> None:
     """Let the studio's gallery show what the file of results at `path` says, where no agent did better before."""
     rates = {name: dict(one) for name, one in gallery.solve_rates().items()}
-    for row in json.loads(path.read_text())["rows"]:
-        rate = max(row["drawn"], row["greedy"])
-        if rate > rates.get(row["level"], {"rate": -1.0})["rate"]:
-            rates[row["level"]] = {"rate": rate, "agent": f"specialist, {row['env_steps'] / 1e6:g} M steps"}
+    for name, rate, agent in measured(json.loads(path.read_text())):
+        if rate > rates.get(name, {"rate": -1.0})["rate"]:
+            rates[name] = {"rate": rate, "agent": agent}
     gallery.SOLVE_RATES.write_text(json.dumps(dict(sorted(rates.items())), indent=1) + "\n")
 
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from minicosm.envs.environment import Environment
 from minicosm.envs.maze import Maze
 from minicosm.envs.nav import Nav
 from minicosm.envs.nav.palette import palette
@@ -48,6 +49,8 @@ def make_app(studio: Studio, makers_too: bool = True) -> Any:
         Route("/api/random", _told(pages.random), methods=["POST"]),
         Route("/api/mutate", _told(pages.mutate), methods=["POST"]),
         Route("/api/map", _told(pages.random_map), methods=["POST"]),
+        Route("/api/maps", _told(pages.library_maps)),
+        Route("/api/maps/{name}", _told(pages.library_map)),
         Route("/api/import", _told(pages.take_in), methods=["POST"]),
         Route("/api/export", _told(pages.export), methods=["POST"]),
         Route("/api/library", _told(pages.library)),
@@ -104,7 +107,7 @@ class _Pages:
             "ready": self._studio.stage.ready.is_set(),
             "folder": str(self._studio.config.levels),
             "themes": {"light": _theme(LIGHT), "dark": _theme(DARK)},
-            "kinds": makers.KINDS,
+            "kinds": await run_in_threadpool(makers.sizes),
             "motors": size_l.num_motor_bindings,
             "thrusters": size_l.num_thruster_bindings,
             "max_steps": size_l.max_steps,
@@ -146,11 +149,21 @@ class _Pages:
         return _level(await self._studio.slowly(makers.mutated, file, _seed(asked.get("seed"))))
 
     async def random_map(self, request: Request) -> Response:
+        env, asked = self._map_env(), await self._asked(request)
+        return JSONResponse({"level": await self._studio.slowly(maps.random_map, env, _seed(asked.get("seed")))})
+
+    async def library_maps(self, request: Request) -> Response:
+        return JSONResponse(await self._studio.slowly(maps.fitting, self._map_env()))
+
+    async def library_map(self, request: Request) -> Response:
+        env, name = self._map_env(), request.path_params["name"]
+        return JSONResponse({"level": await self._studio.slowly(maps.library_map, name, env)})
+
+    def _map_env(self) -> Environment[Any, Any]:
         run = self._studio.opening.run
         if run is None or run.is_physics:
             raise ValueError("no run of a world of maps is being watched: start with `minicosm watch RUN`")
-        asked = await self._asked(request)
-        return JSONResponse({"level": await self._studio.slowly(maps.random_map, run.env, _seed(asked.get("seed")))})
+        return run.env
 
     async def take_in(self, request: Request) -> Response:
         content = await self._body(request)

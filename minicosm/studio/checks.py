@@ -78,7 +78,19 @@ def _read(text: str, file: LevelFile) -> dict[str, Any]:
     if match := re.search(r"(\d+) (\w+)(?: beside the walls)? do not fit this size, which has room for (\d+)", text):
         count, kind, room = match.groups()
         text = f"too many {kind} for size L: {count}, and there is room for {room}; remove {int(count) - int(room)}"
+        return _problem(text, *_surplus(kind, int(room), file))
     return _problem(text, shapes, joints, thrusters)
+
+
+def _surplus(kind: str, room: int, file: LevelFile) -> tuple[list[str], list[int], list[int]]:
+    """What came last of a kind, beyond what there is room for: shapes, joints, thrusters."""
+    of_kind = {
+        "circles": [shape.id for shape in file.shapes if shape.circle is not None],
+        "polygons": [shape.id for shape in file.shapes if shape.circle is None],
+    }
+    joints = list(range(room, len(file.joints))) if kind == "joints" else []
+    thrusters = list(range(room, len(file.thrusters))) if kind == "thrusters" else []
+    return of_kind.get(kind, [])[room:], joints, thrusters
 
 
 def _problem(text: str, shapes: list[str], joints: list[int], thrusters: list[int]) -> dict[str, Any]:

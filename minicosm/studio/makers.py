@@ -9,7 +9,10 @@ from typing import Any, Literal
 import jax
 
 from minicosm.envs.physics import Physics, PhysicsConfig, kinetix, level_text
+from minicosm.envs.physics.config import SIZES
 from minicosm.envs.physics.describe import from_level
+from minicosm.envs.physics.engine.size import Size
+from minicosm.envs.physics.families import FAMILIES
 from minicosm.envs.physics.format import LevelFile, smallest_size
 
 KINDS = ("random", "locomotion", "landing", "reaching", "throwing", "balance", "obstacles")
@@ -19,8 +22,22 @@ def random_level(size: Literal["s", "m", "l"], kind: str, seed: int) -> LevelFil
     """The level that `seed` gives. Raises ValueError for a kind that is none, or needs a larger size."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r:.60}; expected one of {', '.join(KINDS)}")
+    if size not in sizes()[kind]:
+        raise ValueError(
+            f"there are no levels of kind {kind!r} and size {size!r}: ask for {' or '.join(sizes()[kind])}"
+        )
     level = _sampler(size, kind)(jax.random.key(seed))
     return from_level(level, name=f"{'Random' if kind == 'random' else kind.capitalize()} {seed}")
+
+
+@functools.cache
+def sizes() -> dict[str, list[str]]:
+    """Of each kind, the sizes that have room for it."""
+    return {kind: [name for name, size in SIZES.items() if _fits(kind, size)] for kind in KINDS}
+
+
+def _fits(kind: str, size: Size) -> bool:
+    return kind not in FAMILIES or FAMILIES[kind].fits(size)
 
 
 def mutated(file: LevelFile, seed: int, num_edits: int = 3) -> LevelFile:

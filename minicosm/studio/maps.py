@@ -5,6 +5,7 @@ A map is rows of `#` and `.`, the top one first, and robots with cells (column, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from pathlib import Path
@@ -146,11 +147,31 @@ def load_map(name: str, env: Environment[Any, Any]) -> dict[str, Any]:
 
     Raises ValueError or OSError, saying what is wrong, or that it does not fit what the run was trained on.
     """
-    is_file = name.endswith(".txt") or Path(name).exists()
+    if not (name.endswith(".txt") or Path(name).exists()):
+        return library_map(name, env)
     if isinstance(env, Nav):
-        level: Any = nav_library.load_file(name, env.config) if is_file else nav_library.load(name, env.config)
-    else:
-        level = maze_library.from_text(Path(name).read_text("utf-8"), name) if is_file else maze_library.load(name)
+        return _drawn(nav_library.load_file(name, env.config), env)
+    return _drawn(maze_library.from_text(Path(name).read_text("utf-8"), name), env)
+
+
+def library_map(name: str, env: Environment[Any, Any]) -> dict[str, Any]:
+    """A hand-made map by name alone, as the page draws it. Raises ValueError where none fits."""
+    return _drawn(nav_library.load(name, env.config) if isinstance(env, Nav) else maze_library.load(name), env)
+
+
+@functools.cache
+def fitting(env: Environment[Any, Any]) -> tuple[str, ...]:
+    """The names of the hand-made maps on which the robots of `env` can be put."""
+    found = []
+    for name in nav_library.names() if isinstance(env, Nav) else maze_library.names():
+        with contextlib.suppress(ValueError):
+            library_map(name, env)
+            found.append(name)
+    return tuple(found)
+
+
+def _drawn(level: Any, env: Environment[Any, Any]) -> dict[str, Any]:
+    """`level` for the page, if robots of `env` can be put on it. Raises ValueError where they cannot."""
     drawn = from_level(level, env)
     to_level(read(drawn), env)
     return drawn

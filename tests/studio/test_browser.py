@@ -4,18 +4,8 @@ import json
 import re
 
 import pytest
-from browser import Page, launched
+from browser import Page
 from studio_server import plain
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="tests of the page need pip install playwright")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        browser = launched(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -153,6 +143,29 @@ def test_edit_with_the_mouse_and_the_keyboard(page):
     page.wait_counts(0, 0, 0)
     page.press("Control+v")
     page.wait_counts(3, 0, 0)
+
+
+def test_a_machine_is_made_with_the_keyboard_alone(page):
+    page.open()
+    page.page.click("#file-menu")
+    page.page.click(".menu >> text=New level")
+    field, heading = page.page.get_by_label, "#inspector h2:has-text"
+    page.press("b", "Enter", "c", "Enter", "m", "Enter")  # what is new is selected, and lies on the box
+    page.wait(f"{heading}('Motor')")
+    page.press("ArrowRight", "ArrowUp")
+    assert [field(name, exact=True).input_value() for name in ("x", "y")] == ["2.55", "2.55"]
+    page.press("Escape", "Tab", "f", "Enter")
+    page.wait(f"{heading}('Thruster')")
+    page.press("ArrowDown", ",")
+    assert [field(name, exact=True).input_value() for name in ("Direction", "y")] == ["105", "2.45"]
+    page.press("p", "Enter")
+    page.wait(f"{heading}('Polygon')")
+    page.press("m", "Enter", "Escape")
+    page.wait_counts(2, 1, 2)
+    page.press("Tab", "+", "+")
+    assert field("Width", exact=True).input_value() == "0.726"
+    page.press("Escape", "Shift+Tab", "w", "Enter")  # with a thruster selected there is no shape to join
+    page.wait("#hint.shown:has-text('Select a shape first')")
 
 
 def test_problems_are_shown_where_they_are(page):

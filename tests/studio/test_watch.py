@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from browser import Page
 from studio_server import plain, running
 
 import minicosm
@@ -93,6 +94,9 @@ def test_robots_run_on_drawn_maps_and_a_person_may_drive_one(map_run, tmp_path):
     with running(tmp_path / "levels", Opening("watch", None, map_run)) as server:
         random = server.ask("/api/map", {"seed": 1}).json["level"]
         assert len(random["rows"]) == size and len(random["robots"]) == count
+        assert "four_rooms" not in server.ask("/api/maps").json
+        for name in ("four_rooms", "nowhere", "..%2Fmine.txt", "%2Fetc%2Fpasswd"):  # none fits, or is of the library
+            assert server.ask(f"/api/maps/{name}").status in (400, 404)
         with server.socket("/socket/watch") as link:
             link.hear("ready")
             for fault, said in (
@@ -136,7 +140,39 @@ def test_hand_made_maps_open_by_name_if_they_fit(map_run):
     fitting = minicosm.make("nav") if nav else minicosm.make("maze")
     level = maps.load_map("four_rooms", fitting)
     assert len(level["rows"]) == fitting.config.height and level["robots"]
+    assert "four_rooms" in maps.fitting(fitting) and maps.library_map("four_rooms", fitting) == level
     with pytest.raises(ValueError, match="more than the config's|the robots were trained on 5 x 5"):
         maps.load_map("four_rooms", map_run.env)
     with pytest.raises(ValueError, match="no library level|no maze|there is no"):
         maps.load_map("nowhere", map_run.env)
+    with pytest.raises(ValueError, match="no library level|no maze"):
+        maps.library_map(__file__, fitting)
+
+
+def test_the_page_draws_maps_and_drives_with_the_keyboard_alone(map_run, tmp_path, chromium):
+    world = type(map_run.env).__name__.lower()
+    size, robots = OPEN[world]
+    opening = Opening("watch", None, map_run, walled(size, robots))
+    with running(tmp_path / "levels", opening) as server:
+        context = chromium.new_context(viewport={"width": 1000, "height": 700}, reduced_motion="reduce")
+        page = Page(context, server.address).open()
+        page.wait(".maps .side p:has-text('of 256 episodes')")
+        page.page.focus(".maps canvas")
+        page.press("Enter")  # a wall in the middle
+        wall = "#" + "." * (size - 2) + "#" if size == 7 else "." * size
+        kept = "() => JSON.parse(localStorage.getItem(Object.keys(localStorage).find((k) => k.includes('.map.'))))"
+        middle = size // 2
+        assert page.page.evaluate(kept)["rows"][middle] == wall[:middle] + "#" + wall[middle + 1 :]
+        page.press("Control+z")
+        assert page.page.evaluate(kept)["rows"][middle] == wall
+        page.press("Control+Shift+Z", "Control+z")
+        page.page.click("[data-tool=robot]")
+        page.page.focus(".maps canvas")
+        page.press("ArrowUp", "Enter", "ArrowRight", "Enter")
+        robot = page.page.evaluate(kept)["robots"][-1]
+        assert (robot["start"], robot["goal"]) == ([middle, middle - 1], [middle + 1, middle - 1])
+        page.page.click("[data-tool=drive]")
+        page.press("1")
+        page.wait(".maps .side p:has-text('Robot 1 is yours')")
+        assert page.mistakes == []
+        context.close()

@@ -22,6 +22,8 @@ export const randomLevel = (size, kind) => json(asked("/api/random", sent("POST"
 export const mutated = (level) => json(asked("/api/mutate", sent("POST", { level })));
 export const imported = (text, name) => json(asked(`/api/import?name=${encodeURIComponent(name)}`, sent("POST", text)));
 export const randomMap = () => json(asked("/api/map", sent("POST", {})));
+export const maps = () => json(asked("/api/maps"));
+export const libraryMap = (name) => json(asked(`/api/maps/${encodeURIComponent(name)}`));
 export const library = () => json(asked("/api/library"));
 export const libraryLevel = (name) => json(asked(`/api/library/${encodeURIComponent(name)}`));
 export const libraryFilm = (name) => json(asked(`/api/library/${encodeURIComponent(name)}/film`));

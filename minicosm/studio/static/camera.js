@@ -23,6 +23,12 @@ export class Camera {
     this.centre = [(left + right) / 2 + shift[0], (bottom + top) / 2 + shift[1]];
   }
 
+  /** The middle of what no panel covers, in metres. */
+  get middle() {
+    const { inset } = this;
+    return this.toWorld([(inset.left + this.width - inset.right) / 2, (inset.top + this.height - inset.bottom) / 2]);
+  }
+
   toScreen(point) {
     return [this.width / 2 + (point[0] - this.centre[0]) * this.scale, this.height / 2 - (point[1] - this.centre[1]) * this.scale];
   }

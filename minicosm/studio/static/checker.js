@@ -33,7 +33,10 @@ export class Checker {
   #show(found) {
     this.editor.problems = found.problems;
     this.editor.size = found.size;
-    if (found.counts) meter(found);
+    if (found.counts) {
+      this.editor.counts = found.counts;
+      meter(found);
+    }
     this.found = found.problems;
     this.#list();
     document.body.dataset.valid = found.problems.length ? "no" : "yes";

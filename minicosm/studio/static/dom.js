@@ -34,14 +34,14 @@ export function toast(text, isBad = false) {
 
 export const announce = (text) => { $("announce").textContent = text; };
 
-/** A menu below a button, or above one that stands low. `items` are {text, key, run}, "-", {heading} or {label, row: [{text, run}]}. */
+/** A menu below a button, or above one that stands low. `items` are {text, key, run, isOff: why}, "-", {heading} or {label, row: [{text, run}]}. */
 export function menu(button, items) {
   const closeAll = () => { document.querySelector(".menu")?.remove(); document.removeEventListener("pointerdown", outside, true); };
   const outside = (event) => { if (!event.target.closest(".menu")) closeAll(); };
   const isOpen = document.querySelector(".menu")?.dataset.of === button.id;
   document.querySelector(".menu")?.remove();
   if (isOpen) return;
-  const entry = (item) => element("button", { role: "menuitem", on: { click: () => { closeAll(); item.run(); } } }, item.icon || null, item.text, item.key ? element("kbd", { text: item.key }) : null);
+  const entry = (item) => element("button", { role: "menuitem", disabled: Boolean(item.isOff), title: item.isOff || null, on: { click: () => { closeAll(); item.run(); } } }, item.icon || null, item.text, item.key ? element("kbd", { text: item.key }) : null);
   const box = element("div", { class: "menu", role: "menu" }, ...items.map((item) => {
     if (item === "-") return element("hr");
     if (item.heading) return element("h4", { text: item.heading });
@@ -55,7 +55,7 @@ export function menu(button, items) {
   box.style.top = `${isLow ? at.top - 6 - box.offsetHeight : at.bottom + 6}px`;
   box.style.left = `${Math.max(6, Math.min(at.left, innerWidth - box.offsetWidth - 6))}px`;
   box.addEventListener("keydown", (event) => {
-    const all = [...box.querySelectorAll("button")], now = all.indexOf(document.activeElement);
+    const all = [...box.querySelectorAll("button:enabled")], now = all.indexOf(document.activeElement);
     if (event.key === "Escape") { closeAll(); button.focus(); event.stopPropagation(); }
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       all[(now + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length].focus();
@@ -63,7 +63,7 @@ export function menu(button, items) {
       event.stopPropagation();
     }
   });
-  box.querySelector("button")?.focus({ focusVisible: false });
+  box.querySelector("button:enabled")?.focus({ focusVisible: false });
   document.addEventListener("pointerdown", outside, true);
 }
 

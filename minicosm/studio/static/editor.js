@@ -13,6 +13,7 @@ import { TOOLS, Tools } from "./tools.js";
 import { element, icon } from "./dom.js";
 
 const NUDGE = 0.05; // m, by an arrow key
+const SMALLEST = 0.06; // m across, below which keys make nothing smaller
 
 export class Editor {
   /** `studio` has about, camera, theme(), isDark(), redraw(), keep() and changed(). */
@@ -173,16 +174,25 @@ export class Editor {
   }
 
   nudge(dx, dy, far) {
-    const ids = new Set(edits.idsOf(this.draft, this.selection));
-    if (!ids.size) return false;
-    const step = far ? 10 * NUDGE : NUDGE, all = this.together ? edits.connected(this.draft, ids) : ids;
-    this.change(edits.moved(this.draft, all, [dx * step, dy * step]), "nudge");
+    const ids = new Set(edits.idsOf(this.draft, this.selection)), step = far ? 10 * NUDGE : NUDGE, delta = [dx * step, dy * step];
+    if (!this.selection.size) return false;
+    const all = this.together ? edits.connected(this.draft, ids) : ids;
+    this.change(ids.size ? edits.moved(this.draft, all, delta) : edits.shifted(this.draft, this.selection, delta), "nudge");
     return true;
   }
 
   turn(angle) {
     const ids = new Set(edits.idsOf(this.draft, this.selection));
     if (ids.size) this.change(edits.rotated(this.draft, this.together ? edits.connected(this.draft, ids) : ids, edits.pivotOf(this.draft, ids), angle));
+    else this.change(edits.aimed(this.draft, this.selection, angle));
+  }
+
+  scale(factor) {
+    const ids = new Set(edits.idsOf(this.draft, this.selection));
+    if (!ids.size) return;
+    const [left, bottom, right, top] = edits.boundsOfIds(this.draft, ids);
+    if (factor < 1 && Math.min(right - left, top - bottom) < SMALLEST) return;
+    this.change(edits.resized(this.draft, ids, edits.pivotOf(this.draft, ids), factor), "scale");
   }
 
   setRole(role) {
@@ -214,10 +224,11 @@ export class Editor {
     else if (key === "Escape") { this.tools.cancel(); this.setTool("select"); this.select([]); }
     else if (key === "Enter") {
       if (this.tool === "polygon" && this.tools.corners.length) this.tools.finishPolygon();
-      else if (["circle", "box", "triangle"].includes(this.tool)) this.tools.makeAt(this.camera.centre);
+      else if (this.tool !== "select") this.tools.makeAt(this.camera.middle);
       else if (this.selection.size) $("inspector").querySelector("button, input")?.focus();
       else return false;
     } else if (key === "," || key === ".") this.turn((key === "," ? 1 : -1) * Math.PI / (event.shiftKey ? 180 : 12));
+    else if ("+=-".includes(key)) this.scale(key === "-" ? 1 / 1.1 : 1.1);
     else if (/^[1-4]$/.test(key)) this.setRole(["scenery", "green", "blue", "red"][Number(key) - 1]);
     else {
       const tool = TOOLS.find((one) => one.letter.toLowerCase() === lower);

@@ -54,6 +54,24 @@ export function rotated(draft, ids, pivot, angle) {
 
 const wrapped = (angle) => (Math.abs(angle) <= Math.PI ? angle : angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI)));
 
+/** Joints and thrusters moved by `delta` on the shapes that they are fixed to. */
+export function shifted(draft, keys, delta) {
+  return [...keys].map(partOf).reduce((next, { kind, index }) => {
+    if (kind === "joint") return jointSet(next, index, { at: roundedPoint(add(next.joints[index].at, delta)) });
+    return kind === "thruster" ? thrusterMoved(next, index, add(thrusterAt(next, next.thrusters[index]), delta)) : next;
+  }, draft);
+}
+
+/** A thruster put to a point of the world. */
+export function thrusterMoved(draft, index, at) {
+  return thrusterSet(draft, index, { point: roundedPoint(toBody(at, poseOf(shapeOf(draft, draft.thrusters[index].shape)))) });
+}
+
+/** Thrusters turned by `angle`. */
+export function aimed(draft, keys, angle) {
+  return [...keys].map(partOf).filter((p) => p.kind === "thruster").reduce((next, { index }) => thrusterSet(next, index, { angle: rounded(wrapped(next.thrusters[index].angle + angle)) }), draft);
+}
+
 export function resized(draft, ids, pivot, factor) {
   const grow = (p) => roundedPoint(add(pivot, scaled(sub(p, pivot), factor)));
   const next = transformed(draft, ids, (s) => ({ ...s, ...outlineTimes(s, factor), position: grow(s.position) }), grow);

@@ -3,7 +3,8 @@ import { element } from "./dom.js";
 
 const EDIT = [
   ["Space", "play, and back"], ["V C B T P", "select, circle, box, triangle, free shape"], ["J M W F", "pin, motor, weld, thruster"],
-  ["1 2 3 4", "scenery, green, blue, red"], ["Tab", "from shape to shape"], ["Arrows", "move (Shift: far)"], [", .", "turn (Shift: by a degree)"],
+  ["1 2 3 4", "scenery, green, blue, red"], ["Tab", "from shape to shape"], ["Enter", "puts what the tool makes; joints and thrusters on what is selected"],
+  ["Arrows", "move (Shift: far)"], [", .", "turn (Shift: by a degree)"], ["+ -", "larger, smaller"],
   ["Shift click", "select more"], ["Alt drag", "without what is joined to it"], ["Ctrl drag", "without snapping"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"],
   ["Ctrl C X V D", "copy, cut, paste, duplicate"], ["Delete", "remove"], ["Ctrl S, Ctrl O", "save, open"], ["0", "show all"], ["G", "gallery"],
 ];

@@ -212,6 +212,9 @@ export class Inspector {
           this.#number("Damping", joint.spring.damping, (d, v) => set((j) => ({ spring: { ...j.spring, damping: v } }))(d), { low: 0, step: 0.1 }),
         ] : []),
       ]),
+      element("h3", { text: "Place" }),
+      this.#number("x", joint.at[0], (d, v) => set((j) => ({ at: [v, j.at[1]] }))(d), { unit: "m" }),
+      this.#number("y", joint.at[1], (d, v) => set((j) => ({ at: [j.at[0], v] }))(d), { unit: "m" }),
       element("div", { class: "actions" },
         joint.weld ? null : element("button", { text: "Swap sides", title: "Which shape counts as the base", on: { click: () => this.#change(set((j) => ({ a: j.b, b: j.a, rest_angle: null }))) } }),
         element("button", { class: "danger", text: "Delete", on: { click: () => this.editor.remove() } })),
@@ -221,11 +224,14 @@ export class Inspector {
   #thruster(index) {
     const thruster = this.editor.draft.thrusters[index];
     if (!thruster) return [];
-    const set = (fields) => (d) => edits.thrusterSet(d, index, fields);
+    const set = (fields) => (d) => edits.thrusterSet(d, index, fields), at = (d) => edits.thrusterAt(d, d.thrusters[index]), [x, y] = at(this.editor.draft);
     return [
       element("h2", {}, icon('<path d="M9 4h6l2 8H7zM10 15l-1 3m3-3v5m2-5 1 3"/>'), "Thruster", element("span", { class: "what", text: `on ${thruster.shape}` })),
       this.#number("Force", thruster.force, (d, force) => set({ force })(d), { unit: "N", low: 0.01, step: 0.5 }),
       this.#number("Direction", thruster.angle / DEGREE, (d, v) => set({ angle: rounded(v * DEGREE) })(d), { unit: "°", step: 15 }),
+      element("h3", { text: "Place" }),
+      this.#number("x", x, (d, v) => edits.thrusterMoved(d, index, [v, at(d)[1]]), { unit: "m" }),
+      this.#number("y", y, (d, v) => edits.thrusterMoved(d, index, [at(d)[0], v]), { unit: "m" }),
       ...this.#binding("thruster", thruster.binding, (d, binding) => set({ binding })(d)),
       element("div", { class: "actions" }, element("button", { class: "danger", text: "Delete", on: { click: () => this.editor.remove() } })),
     ];

@@ -13,7 +13,7 @@ import { Play } from "./play.js";
 import { sharedText } from "./sharing.js";
 import { Watch } from "./watch.js";
 
-const STARTER = "car_up_the_ramp";
+const STARTER = "car_up_the_ramp", STARTER_OF_S = "cue_ball"; // the latter is what an agent of size S can be put on
 const SNAPS = [[0, "Off"], [0.05, "5 cm"], [0.1, "10 cm"], [0.25, "25 cm"]];
 
 class Studio {
@@ -168,9 +168,9 @@ class Studio {
   }
 
   #randomItems() {
-    const of = (kind) => ["s", "m", "l"].map((size) => ({ text: size.toUpperCase(), run: () => this.random(size, kind) }));
+    const of = ([kind, sizes]) => ["s", "m", "l"].map((size) => ({ text: size.toUpperCase(), run: () => this.random(size, kind), isOff: !sizes.includes(size) && "It needs a larger size" }));
     const title = (kind) => (kind === "random" ? "Contraption" : kind[0].toUpperCase() + kind.slice(1));
-    return [{ heading: "A random level of size" }, ...this.about.kinds.map((kind) => ({ label: title(kind), row: of(kind) }))];
+    return [{ heading: "A random level of size" }, ...Object.entries(this.about.kinds).map((entry) => ({ label: title(entry[0]), row: of(entry) }))];
   }
 
   random(size, kind) {
@@ -295,8 +295,9 @@ class Studio {
     if (shared) this.open(shared);
     else if (this.about.level) this.open(this.about.level);
     else if (memory?.file && this.about.mode !== "play") await this.#recall(memory);
-    else this.open((await api.libraryLevel(STARTER)).level);
+    else await this.#first();
     if (this.about.mode === "play") await (this.about.level || shared ? this.show("play") : this.show("gallery"));
+    else if (this.watch) this.editor.hint("Change the level, and see at the side what the agent makes of it");
     else if (!memory) this.editor.hint(matchMedia("(pointer: coarse)").matches ? "Press Play, or tap a shape to change it" : "Press Space to play this level, or click a shape to change it");
     document.body.dataset.ready = "yes";
   }
@@ -311,11 +312,13 @@ class Studio {
     }
   }
 
+  async #first() { this.open((await api.libraryLevel(this.about.run?.size === "s" ? STARTER_OF_S : STARTER)).level); }
+
   async #recall(memory) {
     try {
       this.open((await api.imported(JSON.stringify(memory.file), "the last drawing")).level, memory.savedAs);
     } catch {
-      this.open((await api.libraryLevel(STARTER)).level);
+      await this.#first();
     }
   }
 }

@@ -34,6 +34,11 @@ export function drawMap(ctx, { scale, left, top }, maps) {
     ctx.beginPath(); ctx.moveTo(...from); ctx.lineTo(...to); ctx.stroke();
     ctx.setLineDash([]);
   }
+  if (maps.cursor && document.activeElement === maps.canvas) {
+    ctx.strokeStyle = look.alarm;
+    ctx.lineWidth = 3;
+    ctx.strokeRect(maps.cursor[0] * scale + 2, maps.cursor[1] * scale + 2, scale - 4, scale - 4);
+  }
   ctx.restore();
 }
 

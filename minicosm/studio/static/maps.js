@@ -1,12 +1,13 @@
 // Trained robots on a map that is drawn here: walls, starts and goals; one of them can be driven with the arrow keys.
 import * as api from "./api.js";
-import { $, element, fitted, toast } from "./dom.js";
+import { $, announce, element, fitted, toast } from "./dom.js";
 import { distance } from "./geometry.js";
 import { drawMap } from "./map_paint.js";
 import { Player } from "./player.js";
 
 const PAUSE = 300; // ms without a change before the robots start anew
-const TOOLS = [["wall", "Walls", "Drag over cells: paints walls, or takes them away"], ["robot", "Robots", "Drag from where a robot starts to where it goes"], ["erase", "Remove", "Click a robot"], ["drive", "Drive", "Click a robot, then use the arrow keys"]];
+const TOOLS = [["wall", "Walls", "Drag over cells: paints walls, or takes them away"], ["robot", "Robots", "Drag from where a robot starts to where it goes"], ["erase", "Remove", "Click a robot"], ["drive", "Drive", "Click a robot, or press its number, then use the arrow keys"]];
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Maps {
   constructor(about) {
@@ -14,18 +15,20 @@ export class Maps {
     this.run = about.run;
     this.level = { rows: Array.from({ length: this.run.height }, () => ".".repeat(this.run.width)), robots: [] };
     this.past = [];
+    this.future = [];
+    this.cursor = null; // the cell that the keys are at
     this.tool = "wall";
     this.driven = null;
     this.held = new Set();
     this.player = new Player("/socket/watch", {
       warming: () => this.#say("Warming up the robots…"),
-      scene: () => { this.ended = null; this.player.playing = true; this.#say(""); },
-      restarted: () => { this.ended = null; this.player.playing = true; },
-      ended: (message) => { this.ended = message; this.#say(`${message.arrived} of ${message.robots} arrived${message.collided ? `, ${message.collided} collided` : ""}`); },
+      scene: () => { this.ended = null; this.player.playing = true; this.#say(""); this.#tell(""); },
+      restarted: () => { this.ended = null; this.player.playing = true; this.#tell(""); },
+      ended: (message) => { this.ended = message; this.#tell(`${message.arrived} of ${message.robots} arrived${message.collided ? `, ${message.collided} collided` : ""}`); },
       running: ({ playing }) => { this.pause.textContent = playing ? "Pause" : "Go on"; },
       measuring: () => this.#say("Measuring…"),
       rate: (rate) => this.#rate(rate),
-      error: (text) => { this.#say(text); this.player.frames = []; },
+      error: (text) => { this.#say(text); this.#tell(""); this.number.textContent = "–"; this.player.frames = []; },
       closed: (text) => toast(text, true),
     }, this.run.hz);
     this.#build();
@@ -33,45 +36,59 @@ export class Maps {
 
   async start() {
     try {
-      this.level = this.about.level || (await api.randomMap()).level;
+      this.level = this.about.level || this.#kept() || (await api.randomMap()).level;
     } catch (error) {
       toast(error.message, true);
     }
     this.#changed();
     this.#loop();
     document.body.dataset.ready = "yes";
+    const names = await api.maps().catch(() => []);
+    this.library.append(...names.map((name) => element("option", { value: name, text: name.replaceAll("_", " ") })));
+    this.library.hidden = !names.length;
   }
 
   // -- the page -------------------------------------------------------------------------------------------------
 
   #build() {
     const { run } = this;
-    this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "The map" });
+    this.canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": "The map. Arrow keys go from cell to cell, Enter does what the tool does." });
     this.tools = TOOLS.map(([name, text, title]) => element("button", { text, title, "data-tool": name, "aria-pressed": String(name === this.tool), on: { click: () => this.#use(name) } }));
     this.number = element("div", { class: "rate", text: "…" });
     this.bars = [element("i", { class: "won" }), element("i", { class: "lost" })];
     this.text = element("p", { role: "status" });
+    this.live = element("p", { class: "live" }); // how this one episode ended
     this.hint = element("p", { text: TOOLS[0][2] });
     this.pause = element("button", { text: "Pause", on: { click: () => this.player.run(!this.player.playing) } });
+    this.library = element("select", { "aria-label": "Hand-made maps", hidden: true, on: { change: () => this.#open(this.library.value) } }, element("option", { value: "", text: "Hand-made maps…" }));
     $("maps").hidden = false;
     $("maps").replaceChildren(
       element("div", { class: "field-of-play" }, this.canvas),
       element("div", { class: "side agent" },
         element("h2", { text: run.name }), element("p", { text: `trained in ${run.world}, ${run.robots} robot${run.robots > 1 ? "s" : ""}, ${run.width} × ${run.height} cells` }),
-        this.number, element("div", { class: "stacked" }, ...this.bars), this.text,
-        element("h3", { text: "Draw" }), element("div", { class: "choices" }, ...this.tools), this.hint,
+        this.number, element("div", { class: "stacked" }, ...this.bars), this.text, this.live,
+        this.library, element("h3", { text: "Draw" }), element("div", { class: "choices" }, ...this.tools), this.hint,
         element("div", { class: "actions" },
           element("button", { id: "random-map", text: "Random map", on: { click: () => this.#random() } }), element("button", { text: "No walls", on: { click: () => this.#edit({ ...this.level, rows: this.level.rows.map((row) => ".".repeat(row.length)) }) } }),
-          element("button", { text: "Undo", title: "Ctrl+Z", on: { click: () => this.#undo() } }), this.pause)));
+          element("button", { text: "Undo", title: "Ctrl+Z", on: { click: () => this.#undo() } }), element("button", { text: "Redo", title: "Ctrl+Shift+Z", on: { click: () => this.#redo() } }), this.pause)));
     const on = (kind, call) => this.canvas.addEventListener(kind, (event) => { call(this.#cell(event), event); event.preventDefault(); });
-    on("pointerdown", (cell, event) => { this.canvas.focus(); this.canvas.setPointerCapture(event.pointerId); this.#press(cell); });
+    on("pointerdown", (cell, event) => { this.canvas.focus(); this.cursor = null; this.canvas.setPointerCapture(event.pointerId); this.#press(cell); });
     on("pointermove", (cell) => this.#drag(cell));
     on("pointerup", (cell) => this.#release(cell));
-    $("theme").onclick = () => { this.dark = !this.dark; document.documentElement.dataset.theme = this.dark ? "dark" : "light"; };
-    this.dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    document.documentElement.dataset.theme = this.dark ? "dark" : "light";
+    this.#theme();
     addEventListener("keydown", (event) => this.#key(event, true));
     addEventListener("keyup", (event) => this.#key(event, false));
+  }
+
+  #theme() {
+    let chosen = null;
+    try { chosen = localStorage.getItem("minicosm.theme"); } catch { /* private window */ }
+    const apply = (dark) => { this.dark = dark; document.documentElement.dataset.theme = dark ? "dark" : "light"; };
+    apply(chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+    $("theme").onclick = () => {
+      apply(!this.dark);
+      try { localStorage.setItem("minicosm.theme", this.dark ? "dark" : "light"); } catch { /* private window */ }
+    };
   }
 
   #use(name) {
@@ -82,8 +99,10 @@ export class Maps {
   }
 
   #say(text) { this.text.textContent = text; }
+  #tell(text) { this.live.textContent = text; }
 
   #rate({ won, lost, seconds, rollouts }) {
+    this.number.classList.remove("old");
     this.number.textContent = `${(100 * won).toFixed(won > 0 && won < 0.1 ? 1 : 0)} %`;
     this.bars[0].style.width = `${100 * won}%`;
     this.bars[1].style.width = `${100 * lost}%`;
@@ -91,11 +110,35 @@ export class Maps {
     this.#say(`arrived, of ${rollouts} episodes; ${collided}${this.run.world === "nav" ? `${seconds.toFixed(0)} s` : `${Math.round(seconds * this.run.hz)} steps`} on average`);
   }
 
-  async #random() {
+  #random() { return this.#take(api.randomMap()); }
+
+  #open(name) {
+    this.library.value = "";
+    return name && this.#take(api.libraryMap(name));
+  }
+
+  async #take(asked) {
     try {
-      this.#edit((await api.randomMap()).level);
+      this.#edit((await asked).level);
     } catch (error) {
       toast(error.message, true);
+    }
+  }
+
+  // -- kept in this browser, for robots of the same kind ----------------------------------------------------------
+
+  get #place() { return `minicosm.map.${this.run.world}.${this.run.width}x${this.run.height}x${this.run.robots}`; }
+
+  #keep() {
+    try { localStorage.setItem(this.#place, JSON.stringify(this.level)); } catch { /* drawn on, unkept */ }
+  }
+
+  #kept() {
+    try {
+      const level = JSON.parse(localStorage.getItem(this.#place));
+      return level.rows.length === this.run.height && level.robots.length ? level : null;
+    } catch {
+      return null;
     }
   }
 
@@ -126,6 +169,7 @@ export class Maps {
       this.making = { start: at.cell, goal: at.cell };
     } else if (this.tool === "erase") {
       const near = this.level.robots.findIndex((robot) => [robot.start, robot.goal].some((cell) => cell[0] === at.cell[0] && cell[1] === at.cell[1]));
+      this.before = null; // no stroke that ends with the pointer's release
       if (near >= 0) this.#edit({ ...this.level, robots: this.level.robots.filter((_, i) => i !== near) });
     } else {
       const places = this.robotsNow(), near = places.map((p, i) => [distance(p, at.place), i]).sort(([a], [b]) => a - b)[0];
@@ -148,10 +192,7 @@ export class Maps {
       const rows = [making.start, making.goal].reduce(free, this.level.rows);
       const robots = [...this.level.robots, making].slice(-this.run.robots); // the oldest gives way
       this.#edit({ rows, robots });
-    } else if (this.level !== before) {
-      this.past.push(before);
-      this.#changed();
-    }
+    } else if (this.level !== before) this.#changed(before);
   }
 
   #paint([column, row]) {
@@ -162,18 +203,29 @@ export class Maps {
   }
 
   #edit(level) {
-    this.past.push(this.level);
+    const before = this.level;
     this.level = level;
+    this.#changed(before);
+  }
+
+  #undo() { this.#step(this.past, this.future); }
+  #redo() { this.#step(this.future, this.past); }
+
+  #step(from, to) {
+    if (!from.length) return;
+    to.push(this.level);
+    this.level = from.pop();
     this.#changed();
   }
 
-  #undo() {
-    if (!this.past.length) return;
-    this.level = this.past.pop();
-    this.#changed();
-  }
-
-  #changed() {
+  /** With what it was `before`, if that is a change of its own. */
+  #changed(before = null) {
+    if (before) {
+      this.past.push(before);
+      this.future = [];
+    }
+    this.#keep();
+    this.number.classList.add("old");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.player.load(this.level, true), PAUSE);
   }
@@ -188,13 +240,46 @@ export class Maps {
   }
 
   #key(event, isDown) {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && isDown) { this.#undo(); event.preventDefault(); return; }
+    const lower = event.key.toLowerCase();
+    if (event.target.closest?.("select")) return;
+    if ((event.ctrlKey || event.metaKey) && "zy".includes(lower)) {
+      if (isDown && (lower === "y" || event.shiftKey)) this.#redo();
+      else if (isDown) this.#undo();
+      event.preventDefault();
+      return;
+    }
+    if (this.tool !== "drive") {
+      if (isDown && event.target === this.canvas && this.#point(event.key)) event.preventDefault();
+      return;
+    }
+    if (isDown && /^[1-9]$/.test(lower) && Number(lower) <= this.level.robots.length) this.#drive(Number(lower) - 1);
+    if (isDown && lower === "escape") this.#drive(null);
     if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
     if (event.repeat) return;
     if (isDown) this.held.add(event.key); else this.held.delete(event.key);
     const has = (key) => (this.held.has(key) ? 1 : 0);
     this.player.send({ type: "act", signals: [has("ArrowUp") - has("ArrowDown"), has("ArrowLeft") - has("ArrowRight")] });
+  }
+
+  /** Arrow keys go from cell to cell, Enter or Space does there what a pointer would; whether the key meant something. */
+  #point(key) {
+    const { run } = this, way = WAYS[key], within = (value, most) => Math.max(0, Math.min(most - 1, value));
+    if (key === "Escape") { this.cursor = this.making = this.before = null; return true; }
+    if (!way && key !== "Enter" && key !== " ") return false;
+    if (!this.cursor) this.cursor = [run.width >> 1, run.height >> 1];
+    else if (way) this.cursor = [within(this.cursor[0] + way[0], run.width), within(this.cursor[1] + way[1], run.height)];
+    const [column, row] = this.cursor;
+    if (way) {
+      if (this.making) this.making = { ...this.making, goal: this.cursor };
+      announce(`Column ${column + 1}, row ${row + 1}, ${this.#wallAt(this.cursor) ? "wall" : "free"}`);
+    } else if (this.making) this.#release();
+    else {
+      this.#press({ cell: this.cursor, isInside: true });
+      if (this.making) this.hint.textContent = "Go to where it goes, and press Enter again";
+      else this.#release();
+    }
+    return true;
   }
 
   // -- pictures -------------------------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ export class Play {
     const seconds = (message.tick / 60).toFixed(1), won = message.outcome === "won", pair = message.pairs[0] || [];
     const late = message.tick > this.limit;
     this.result = message.outcome;
+    this.endedAt = message.tick; // it is shown to move on for a moment, but the clock has stopped
     this.tint.className = `tint ${message.outcome}`;
     const next = won && this.studio.next?.();
     const said = won ? `in ${seconds} s${late ? ", longer than an agent has" : ""}` : pair.length ? `“${pair[0]}” and “${pair[1]}” met after ${seconds} s` : `after ${seconds} s`;
@@ -190,8 +191,8 @@ export class Play {
   }
 
   #hud(shown) {
-    const share = shown.tick / this.limit, isOver = share >= 1;
-    this.time.textContent = `${(shown.tick / 60).toFixed(1)} s`;
+    const tick = this.result ? Math.min(shown.tick, this.endedAt) : shown.tick, share = tick / this.limit, isOver = share >= 1;
+    this.time.textContent = `${(tick / 60).toFixed(1)} s`;
     this.fill.style.width = `${Math.min(100, 100 * share)}%`;
     this.clock.classList.toggle("over", isOver);
     this.limitText.textContent = isOver ? "past an agent’s time" : `of ${(this.limit / 60).toFixed(1)} s`;

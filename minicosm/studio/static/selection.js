@@ -1,5 +1,5 @@
 // What lies under a point, and the handles of what is selected.
-import { distance, fromSegment, isInside, toWorld } from "./geometry.js";
+import { add, distance, fromSegment, isInside, scaled, toWorld } from "./geometry.js";
 import { boundsOfIds, idsOf, keyOf, partOf, thrusterAt } from "./edits.js";
 import { extentOf, outlineOf, poseOf, shapeOf, wallsOf, worldOutline } from "./level.js";
 
@@ -33,6 +33,26 @@ function near(draft, point, reach) {
 
 const nearEdge = (shape, point, reach) => worldOutline(shape).some((a, i, all) => fromSegment(point, a, all[(i + 1) % all.length]) < reach);
 
+/**
+ * What `shape` overlaps most, and where: {other, at}; null where it overlaps nothing. Walls come last. Both outlines are convex, so
+ * the middle of their overlap lies in it; a circle's own middle is the better place, if it does, too.
+ */
+export function overlapOf(draft, shape, allowed = () => true) {
+  const [left, bottom, right, top] = extentOf(shape), steps = 32, walls = new Set(wallsOf(draft).map((w) => w.id)), found = new Map();
+  const under = (point, reach = 0) => shapesAt(draft, point, reach).map((s) => s.id);
+  for (let k = 0; k < steps * steps; k++) {
+    const point = [left + ((k % steps) + 0.5) * (right - left) / steps, bottom + (Math.floor(k / steps) + 0.5) * (top - bottom) / steps];
+    const ids = under(point);
+    if (ids.includes(shape.id)) for (const id of ids) found.set(id, [...(found.get(id) || []), point]);
+  }
+  const others = [...found].filter(([id]) => id !== shape.id && allowed(shapeOf(draft, id)));
+  const [best] = others.sort(([a, p], [b, q]) => walls.has(a) - walls.has(b) || q.length - p.length);
+  if (!best) return null;
+  const other = shapeOf(draft, best[0]), is = (s, hub) => s.circle != null && under(s.position, 1e-3).includes(hub.id);
+  const hub = is(shape, other) ? shape : is(other, shape) ? other : null;
+  return { other, at: hub ? hub.position : scaled(best[1].reduce(add), 1 / best[1].length) };
+}
+
 /** All that lies wholly inside of a box of the world. */
 export function inside(draft, [x0, y0], [x1, y1]) {
   const [left, right] = [Math.min(x0, x1), Math.max(x0, x1)], [bottom, top] = [Math.min(y0, y1), Math.max(y0, y1)];
@@ -55,8 +75,8 @@ export function everything(draft) {
 }
 
 /**
- * The handles of a selection: {name, at (m), ...}. A single shape has its corners or its radius, several have a corner to
- * scale by; all can be turned. A thruster has its direction.
+ * The handles of a selection: {name, at (m), ...}. A single shape has its corners or its radius; polygons and several shapes
+ * have a corner to scale by; all can be turned. A thruster has its direction.
  */
 export function handlesOf(draft, keys, camera) {
   const ids = new Set(idsOf(draft, keys)), found = [];
@@ -73,6 +93,10 @@ export function handlesOf(draft, keys, camera) {
   found.push({ name: "turn", at: [(left + right) / 2, top + up], from: [(left + right) / 2, top] });
   if (ids.size === 1) {
     const shape = shapeOf(draft, [...ids][0]), pose = poseOf(shape);
+    if (shape.polygon) {
+      const out = 20 / camera.scale, bottom = boundsOfIds(draft, ids)[1];
+      found.push({ name: "scale", at: [right + out, bottom - out], from: [right, bottom], pivot: [left, top] });
+    }
     if (shape.circle != null) found.push({ name: "radius", at: toWorld([shape.circle, 0], pose) });
     else outlineOf(shape).forEach((corner, index) => found.push({ name: shape.box ? "corner" : "vertex", at: toWorld(corner, pose), index }));
   } else {

@@ -1,8 +1,8 @@
 // What pointers do with each tool. A tool has press, drag, release and cancel; points are in metres.
-import { distance, hull, rounded, roundedPoint, sub, toBody, toGrid, toWorld, length } from "./geometry.js";
+import { add, distance, hull, rounded, roundedPoint, sub, toBody, toGrid, toWorld, length } from "./geometry.js";
 import * as edits from "./edits.js";
-import { centred, extentOf, freeId, newShape, outlineOf, poseOf, shapeOf } from "./level.js";
-import { handleAt, handlesOf, hit, inside, reachOf, shapesAt } from "./selection.js";
+import { centred, centreOf, extentOf, freeId, newShape, outlineOf, poseOf, shapeOf } from "./level.js";
+import { handleAt, handlesOf, hit, inside, overlapOf, reachOf, shapesAt } from "./selection.js";
 
 export const TOOLS = [
   { name: "select", letter: "V", title: "Select, move, turn, resize", icon: '<path d="m5 4 6 16 2.5-6.5L20 11z"/>' },
@@ -16,6 +16,8 @@ export const TOOLS = [
   { name: "thruster", letter: "F", title: "Thruster: press on a shape and drag where it shall push", icon: '<path d="M9 4h6l2 8H7zM10 15l-1 3m3-3v5m2-5 1 3"/>' },
 ];
 
+const JOINTS = ["pin", "motor", "weld"];
+const USUAL_POLYGON = [[-0.3, -0.2], [0.3, -0.2], [0.2, 0.2], [-0.2, 0.2]]; // m
 const SMALL = 5; // pixels: a press that moved less is a click
 
 export class Tools {
@@ -33,7 +35,7 @@ export class Tools {
     this.base = this.editor.draft;
     if (tool === "select") this.doing = this.#pressSelect(point, event);
     else if (tool === "polygon") this.#corner(point, event);
-    else if (["pin", "motor", "weld"].includes(tool)) this.#join(point, tool);
+    else if (JOINTS.includes(tool)) this.#join(point, tool);
     else if (tool === "thruster") this.doing = this.#thruster(point);
     else this.doing = this.#make(tool, this.#snapped(point, event));
   }
@@ -205,12 +207,31 @@ export class Tools {
     };
   }
 
-  /** Put the tool's usual thing in the middle of the view: for the keyboard. */
+  /** For the keyboard: the tool's usual thing, shapes in the middle of the view, joints and thrusters on what is selected. */
   makeAt(point) {
-    this.base = this.editor.draft;
+    const { editor } = this, { tool } = editor;
+    this.base = editor.draft;
     this.start = point;
-    this.#make(this.editor.tool, this.#snapped(point)).release(point);
-    this.editor.seal();
+    if (tool === "polygon") {
+      this.corners = USUAL_POLYGON.map((corner) => roundedPoint(add(this.#snapped(point), corner)));
+      this.finishPolygon();
+    } else if (JOINTS.includes(tool) || tool === "thruster") this.#makeOnSelected(tool);
+    else this.#make(tool, this.#snapped(point)).release(point);
+    editor.seal();
+  }
+
+  #makeOnSelected(tool) {
+    const { editor, base } = this, [shape, second] = edits.idsOf(base, editor.selection).map((id) => shapeOf(base, id));
+    if (!shape) return editor.hint("Select a shape first: Tab goes from one to the next");
+    if (tool === "thruster") {
+      if (shape.static) return editor.hint("A thruster pushes a shape that can move, and this one is static");
+      editor.change(edits.thrusterAdded(base, shape.id, centreOf(shape), Math.PI / 2));
+      editor.select([edits.keyOf.thruster(editor.draft.thrusters.length - 1)]);
+      return editor.finished();
+    }
+    const found = overlapOf(base, shape, (other) => (second ? other.id === second.id : !(other.static && shape.static)));
+    if (!found) return editor.hint(`“${shape.id}” overlaps ${second ? `“${second.id}” nowhere` : "no other shape"}: a joint holds two where they overlap`);
+    return this.#join(found.at, tool, [shape.id, found.other.id]);
   }
 
   #corner(point, event) {
@@ -233,8 +254,8 @@ export class Tools {
     editor.finished();
   }
 
-  #join(point, kind) {
-    const { editor } = this, found = shapesAt(editor.draft, point, 8 / editor.camera.scale);
+  #join(point, kind, pair = null) {
+    const { editor } = this, found = shapesAt(editor.draft, point, 8 / editor.camera.scale).filter((s) => !pair || pair.includes(s.id));
     const moves = (s) => !s.static;
     if (found.length < 2) return editor.hint("A joint holds two shapes: click where they overlap");
     const [b, a] = found; // the upper one turns on the lower

@@ -12,16 +12,15 @@ export class Watch {
   constructor(studio) {
     this.studio = studio;
     this.camera = new Camera();
-    this.wins = 0;
-    this.plays = 0;
+    this.misfit = false; // the agent cannot be put on what is drawn
     this.player = new Player("/socket/watch", {
       warming: () => this.#say("Warming up the agent…"),
-      scene: () => { this.player.playing = true; this.#say(""); },
-      ended: (message) => { this.ended = message.outcome; },
+      scene: () => { this.player.playing = true; this.misfit = false; this.#say(""); },
+      ended: (message) => { if (!this.misfit) this.ended = message.outcome; },
       restarted: () => { this.ended = null; this.player.playing = true; },
-      measuring: () => this.#say("Measuring…"),
-      rate: (rate) => this.#rate(rate),
-      error: (text) => this.#say(text),
+      measuring: () => { if (!this.misfit) this.#say("Measuring…"); },
+      rate: (rate) => { if (!this.misfit) this.#rate(rate); }, // else it is of the level before
+      error: (text) => this.#refuse(text),
       closed: (text) => { this.#say(text); if (text.includes("reload")) toast(text, true); },
     });
     const { run } = studio.about;
@@ -46,7 +45,24 @@ export class Watch {
 
   #say(text) { this.text.textContent = text; }
 
+  #refuse(text) {
+    this.misfit = true;
+    this.player.frames = [];
+    this.ended = null;
+    this.number.textContent = "–";
+    for (const bar of this.bars) bar.style.width = "0";
+    this.#say(this.#tooLarge() || text);
+  }
+
+  /** What is to be removed until the level has the size that the run was trained at; null where that is not the matter. */
+  #tooLarge() {
+    const { about: { run }, editor: { counts } } = this.studio, room = counts?.room[run.size];
+    const over = room && Object.entries(counts.used).filter(([kind, used]) => used > room[kind]).map(([kind, used]) => `${used - room[kind]} of ${used} ${kind}`);
+    return over?.length ? `Too large for this agent, which was trained at size ${run.size.toUpperCase()}. Remove ${over.join(" and ")}` : null;
+  }
+
   #rate({ won, lost, seconds, rollouts }) {
+    this.number.classList.remove("old");
     this.number.textContent = `${(100 * won).toFixed(won > 0 && won < 0.1 ? 1 : 0)} %`;
     this.bars[0].style.width = `${100 * won}%`;
     this.bars[1].style.width = `${100 * lost}%`;
@@ -66,10 +82,10 @@ export class Watch {
   }
 
   #picture(ctx, camera) {
-    const theme = this.studio.theme(), shown = this.player.shown();
+    const theme = this.studio.theme(), shown = this.player.shown(), drawn = this.studio.editor.scene();
+    const [scene, poseOf] = shown ? [this.player.scene, shown.poseOf] : [drawn, (slot) => drawn.poses[slot]]; // until the agent acts
     paintGround(ctx, camera, theme);
-    if (!shown) return;
-    paintScene(ctx, camera, this.player.scene, shown.poseOf, { theme, signals: shown.signals, numMotors: this.studio.about.motors });
+    paintScene(ctx, camera, scene, poseOf, { theme, signals: shown?.signals || null, numMotors: this.studio.about.motors });
     if (!this.ended) return;
     ctx.lineWidth = 8;
     ctx.strokeStyle = this.ended === "won" ? "#3ec478" : "#d0242e";
