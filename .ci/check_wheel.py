@@ -1,4 +1,4 @@
-"""Build the wheel into a folder, and check that it holds all tracked files of the package, the kernels and the command.
+"""Build the wheel into a folder; check that it holds every tracked file of the package, the kernels and the command.
 
 python .ci/check_wheel.py build/wheel
 """
