@@ -54,7 +54,7 @@ def test_the_page_sees_the_agent_and_its_rate(run, tmp_path):
             rate = link.hear("rate")
             assert rate["rollouts"] == ROLLOUTS and 0 <= rate["won"] <= 1 and rate["seconds"] <= 40 / 30 + 1e-6
             first = np.frombuffer(link.frame(), "<f4")
-            assert np.frombuffer(link.frame(), "<f4")[0] == first[0] + 1
+            assert np.frombuffer(link.frame(), "<f4")[0] in (first[0] + 1, 1)  # the latter where it began again
             link.say(type="load", level=plain("lunar_lander"), playing=True)  # of size M
             assert "has room for 1" in link.hear("error")["text"]
             link.say(type="load", level=level, playing=True)

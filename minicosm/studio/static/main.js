@@ -40,6 +40,7 @@ class Studio {
   file() { return toFile(this.editor.draft); }
   redraw() { this.dirty = true; }
   changed() { this.watch?.changed(); }
+  checked() { this.watch?.checked(); }
   keep() { if (this.started) keep(this.editor, this.file()); }
 
   // -- light and dark -------------------------------------------------------------------------------------------
