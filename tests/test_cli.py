@@ -1,6 +1,7 @@
 """The command line, as a newcomer meets it."""
 
 import json
+import runpy
 import subprocess
 import sys
 
@@ -27,6 +28,13 @@ def test_help_names_every_command(capsys):
 
 def test_version(capsys):
     assert run(capsys, "--version")[1].startswith("minicosm 0.")
+
+
+def test_python_finds_the_command_as_a_module(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["minicosm", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("minicosm", run_name="__main__")
+    assert stop.value.code == 0 and capsys.readouterr().out.startswith("minicosm 0.")
 
 
 @pytest.mark.parametrize(

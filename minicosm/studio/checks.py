@@ -75,6 +75,8 @@ def _read(text: str, file: LevelFile) -> dict[str, Any]:
     for joint in joints:
         if joint < len(file.joints):
             shapes += [file.joints[joint].a, file.joints[joint].b]
+    if match := re.search(r"shape '(.*)' is not convex", text):
+        text = f"“{match[1]}” is not convex: drag a corner outwards, or make it of several shapes"
     if match := re.search(r"(\d+) (\w+)(?: beside the walls)? do not fit this size, which has room for (\d+)", text):
         count, kind, room = match.groups()
         text = f"too many {kind} for size L: {count}, and there is room for {room}; remove {int(count) - int(room)}"

@@ -43,7 +43,7 @@ def test_a_sound_level_has_no_problem_and_a_size(server, lander):
         (with_shapes(GREEN | {"static": True}, BLUE), "No green and no blue shape can move", set()),
         (
             with_shapes(GREEN, BLUE | {"box": None, "polygon": [[0, 0], [1, 0], [0.5, 0.2], [0.5, 1]]}),
-            "not convex",
+            "“pad” is not convex: drag a corner outwards",
             {"pad"},
         ),
         (

@@ -39,6 +39,7 @@ export class Checker {
     }
     this.found = found.problems;
     this.#list();
+    this.editor.studio.checked();
     document.body.dataset.valid = found.problems.length ? "no" : "yes";
     this.editor.redraw();
   }

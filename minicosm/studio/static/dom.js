@@ -34,13 +34,27 @@ export function toast(text, isBad = false) {
 
 export const announce = (text) => { $("announce").textContent = text; };
 
+let closeMenu = () => {};
+
 /** A menu below a button, or above one that stands low. `items` are {text, key, run, isOff: why}, "-", {heading} or {label, row: [{text, run}]}. */
 export function menu(button, items) {
-  const closeAll = () => { document.querySelector(".menu")?.remove(); document.removeEventListener("pointerdown", outside, true); };
-  const outside = (event) => { if (!event.target.closest(".menu")) closeAll(); };
   const isOpen = document.querySelector(".menu")?.dataset.of === button.id;
-  document.querySelector(".menu")?.remove();
+  closeMenu();
   if (isOpen) return;
+  const closeAll = () => closeMenu();
+  const outside = (event) => { if (!event.target.closest(".menu") && !button.contains(event.target)) closeAll(); };
+  const leave = (event) => { // wherever the focus is
+    if (event.key !== "Escape") return;
+    closeAll();
+    button.focus();
+    event.stopPropagation();
+  };
+  closeMenu = () => {
+    document.querySelector(".menu")?.remove();
+    document.removeEventListener("pointerdown", outside, true);
+    document.removeEventListener("keydown", leave, true);
+    closeMenu = () => {};
+  };
   const entry = (item) => element("button", { role: "menuitem", disabled: Boolean(item.isOff), title: item.isOff || null, on: { click: () => { closeAll(); item.run(); } } }, item.icon || null, item.text, item.key ? element("kbd", { text: item.key }) : null);
   const box = element("div", { class: "menu", role: "menu" }, ...items.map((item) => {
     if (item === "-") return element("hr");
@@ -56,7 +70,6 @@ export function menu(button, items) {
   box.style.left = `${Math.max(6, Math.min(at.left, innerWidth - box.offsetWidth - 6))}px`;
   box.addEventListener("keydown", (event) => {
     const all = [...box.querySelectorAll("button:enabled")], now = all.indexOf(document.activeElement);
-    if (event.key === "Escape") { closeAll(); button.focus(); event.stopPropagation(); }
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       all[(now + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length].focus();
       event.preventDefault();
@@ -65,6 +78,7 @@ export function menu(button, items) {
   });
   box.querySelector("button:enabled")?.focus({ focusVisible: false });
   document.addEventListener("pointerdown", outside, true);
+  document.addEventListener("keydown", leave, true);
 }
 
 /** A dialog; `build(close)` gives its contents. Resolves with what `close` is called with. */

@@ -4,6 +4,8 @@ import { ask, confirmed, dialog, download, element, toast } from "./dom.js";
 import { toFile } from "./level.js";
 import { linkOf } from "./sharing.js";
 
+const SQUEEZED = [["Gallery", "to-gallery"], ["Mutate", "mutate"], ["Grid and snapping…", "snap"], ["Show all", "fit"], ["Light or dark", "theme"], ["Keys and hints", "help"]]; // for want of room
+
 export class Files {
   /** `studio` has editor, open(file, savedAs) and about. */
   constructor(studio) { this.studio = studio; }
@@ -19,6 +21,7 @@ export class Files {
       { text: "Import a file…", run: () => this.pick() },
       { text: "Export as JSON", run: () => this.export() },
       { text: "Copy a link to this level", run: () => this.share() },
+      ...(innerWidth > 760 ? [] : ["-", ...SQUEEZED.map(([text, id]) => ({ text, run: () => document.getElementById(id).click() }))]),
     ];
   }
 

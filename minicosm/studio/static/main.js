@@ -40,6 +40,7 @@ class Studio {
   file() { return toFile(this.editor.draft); }
   redraw() { this.dirty = true; }
   changed() { this.watch?.changed(); }
+  checked() { this.watch?.checked(); }
   keep() { if (this.started) keep(this.editor, this.file()); }
 
   // -- light and dark -------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ class Studio {
     addEventListener("keyup", (event) => this.play.keyUp(event));
     addEventListener("blur", () => this.play.held.release());
     for (const id of ["inspector", "status", "play"]) { // after a click there, Space plays, and presses nothing again
-      $(id).addEventListener("click", (event) => { if (event.detail > 0 && event.target.closest("button, [type=checkbox]")) this.canvas.focus({ preventScroll: true }); });
+      $(id).addEventListener("click", (event) => { if (event.detail > 0 && event.target.closest("button, [type=checkbox]") && !document.querySelector(".menu")) this.canvas.focus({ preventScroll: true }); });
     }
     new ResizeObserver(() => this.fit()).observe($("stage"));
     this.#dropping();

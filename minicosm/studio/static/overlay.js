@@ -65,16 +65,28 @@ function tell(ctx, editor) {
   const place = part.kind === "shape" ? item.position : part.kind === "joint" ? item.at : thrusterAt(draft, item);
   const { text } = isFaulty(key), [x, y] = camera.toScreen(place);
   ctx.font = "600 12.5px system-ui, sans-serif";
-  const width = ctx.measureText(text).width + 18, left = Math.max(6, Math.min(camera.width - width - 6, x - width / 2));
-  const top = Math.max(6, y - 0.45 * camera.scale - 52);
+  const lines = wrapped(ctx, text, 320), wide = Math.max(...lines.map((line) => ctx.measureText(line).width)) + 18, tall = 17 * lines.length + 9;
+  const left = Math.max(camera.inset.left + 6, Math.min(camera.width - camera.inset.right - wide - 6, x - wide / 2));
+  const top = Math.max(6, y - 0.45 * camera.scale - 26 - tall);
   ctx.beginPath();
-  ctx.roundRect(left, top, width, 26, 8);
+  ctx.roundRect(left, top, wide, tall, 8);
   ctx.fillStyle = css(BAD);
   ctx.fill();
   ctx.fillStyle = "#fff";
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  ctx.fillText(text, left + 9, top + 13.5);
+  lines.forEach((line, i) => ctx.fillText(line, left + 9, top + 13.5 + 17 * i));
+}
+
+/** The text in lines of at most so many pixels. */
+function wrapped(ctx, text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (ctx.measureText(longer).width > most && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
 }
 
 /** The angles between which shape b may turn, about how it points now. */

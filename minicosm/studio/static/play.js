@@ -36,7 +36,7 @@ export class Play {
     const button = (id, kind, title, run, extra = {}) => element("button", { class: "icon", id, title, "aria-label": title, on: { click: run }, ...extra }, icon(ICONS[kind]));
     this.pauseButton = button("pause", "pause", "Pause (P)", () => this.toggle());
     this.slider = element("input", { type: "range", min: 0, max: 1, value: 0, step: 1, "aria-label": "Rewind", title: "Rewind: drag back, then go on from there", on: {
-      input: () => { if (this.player.playing) this.player.run(false); this.player.scrub = Number(this.slider.value); },
+      input: () => { this.#over(null); if (this.player.playing) this.player.run(false); this.player.scrub = Number(this.slider.value); },
       change: () => this.#seek(Number(this.slider.value)),
     } });
     this.speeds = element("select", { "aria-label": "Speed", title: "Slow motion ([ and ])", on: { change: () => this.player.setSpeed(Number(this.speeds.value)) } },

@@ -51,8 +51,12 @@ export class Watch {
     this.ended = null;
     this.number.textContent = "–";
     for (const bar of this.bars) bar.style.width = "0";
-    this.#say(this.#tooLarge() || text);
+    this.reason = text;
+    this.checked();
   }
+
+  /** How full the level is, is known now. */
+  checked() { if (this.misfit) this.#say(this.#tooLarge() || this.reason); }
 
   /** What is to be removed until the level has the size that the run was trained at; null where that is not the matter. */
   #tooLarge() {
