@@ -69,7 +69,12 @@ def write(measured: Measurement, path: Path) -> Path:
 def read(path: Path) -> Measurement:
     """What `write` kept. Raises ValueError for a file that it did not write, OSError for one that is not there."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+    except OSError as error:
+        wanted = "expected a file that minicosm bench --out wrote"
+        raise OSError(f"cannot read {str(path)!r} ({error.strerror or error}); {wanted}") from error
+    try:
+        content = json.loads(text)
         if content.pop("format") != _FORMAT:
             raise ValueError("it says another format")
         speeds = tuple(Speed(**speed) for speed in content.pop("speeds"))
@@ -108,8 +113,8 @@ def regressions(found: Sequence[Change], threshold: float) -> list[Change]:
 def show(old: Measurement, new: Measurement, found: Sequence[Change], slower: Sequence[Change]) -> None:
     """Print the table, and what else differs between the two measurements."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("random actions", no_wrap=True)
-    for column in ("worlds", "old, env-steps/s", "new", "ratio"):
+    table.add_column("env-steps/s, random actions", no_wrap=True)
+    for column in ("worlds", "old", "new", "ratio"):
         table.add_column(column, justify="right")
     table.add_column("")
     for change in found:

@@ -65,8 +65,16 @@ def test_wrong_files_and_thresholds_are_told(capsys, tmp_path):
     old = measurement(10.0)
     status, _, err = compare(capsys, tmp_path, old, old, "--threshold", "1.5")
     assert status == 2 and "threshold is 1.5; expected" in err
-    for content in ("{", "[]", json.dumps({"format": "other"}), json.dumps({"format": "minicosm-bench", "speeds": []})):
-        (tmp_path / "wrong.json").write_text(content)
+    for content in (
+        b"\xff",
+        "{",
+        "[]",
+        json.dumps({"format": "other"}),
+        json.dumps({"format": "minicosm-bench", "speeds": []}),
+    ):
+        (tmp_path / "wrong.json").write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(ValueError, match="was not written by minicosm bench --out"):
             comparison.read(tmp_path / "wrong.json")
     assert cli.main(["bench", "--compare", str(tmp_path / "none.json"), str(tmp_path / "none.json")]) == 2
+    err = capsys.readouterr().err
+    assert "none.json' (No such file or directory); expected a file that minicosm bench --out wrote" in err
