@@ -118,7 +118,7 @@ def _register_physics(
 ) -> None:
     module = "minicosm.envs.physics"
     env, config = f"{module}:Physics", f"{module}:PhysicsConfig"
-    is_single = settings.get("levels") == name
+    is_single = settings.get("levels") == name != "library-all"
     register(Entry(name, env, config, settings, summary, gymnasium_id, pettingzoo_id, is_single))
 
 
