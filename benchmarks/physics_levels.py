@@ -1,7 +1,10 @@
 """What the 2D universe costs beside its engine: levels a second, steps by kind of observation, and where a step goes.
 
     python benchmarks/physics_levels.py                    # all of it: an hour, most of which is compiling
-    python benchmarks/physics_levels.py --sizes s --parts levels breakdown
+    python benchmarks/physics_levels.py --merge --sizes s --parts steps --kinds flat pixels   # a few minutes
+    python benchmarks/physics_levels.py --merge --sizes l --parts levels --makers random mutate
+
+With --merge the file's figures of other parts stay; without, it is written anew.
 
 Levels: random contraptions, each family that fits the size, and edits of random levels, so many at a time. Steps:
 random actions, automatic reset onto new random levels, the whole loop on the device. Breakdown, at 1024 worlds unless
@@ -35,7 +38,7 @@ from minicosm.wrappers import AutoReset
 OBSERVATIONS = ("flat", "entities", "pixels")
 EDITS = 5  # a level, in a mutation
 ENV_STEPS = {"s": 200_000, "m": 100_000, "l": 40_000}  # of one timed rollout, about
-PIXELS = 0.05  # so many times as long with pixels
+PIXELS = 0.1  # so many times as long with pixels
 PART_STEPS = 64  # of a rollout of the breakdown
 
 
@@ -68,10 +71,12 @@ def makers(size):
     }
 
 
-def levels_per_second(size, batches, repeats):
-    """A row for each way to make levels."""
+def levels_per_second(size, batches, names, repeats):
+    """A row for each way to make levels, of those in `names` if there are any."""
     config, rows = PhysicsConfig(size=size), []
     for name, make in (*makers(size).items(), ("mutate", None)):
+        if names and name not in names:
+            continue
         row = {"size": size, "levels": name, "levels_per_s": {}, "compile_s": {}}
         for batch in batches:
             given = (jax.random.split(jax.random.key(0), batch),)
@@ -90,10 +95,10 @@ def levels_per_second(size, batches, repeats):
     return rows
 
 
-def steps_per_second(size, batch, repeats):
-    """A row with every kind of observation."""
+def steps_per_second(size, batch, kinds, repeats):
+    """A row with these kinds of observation."""
     row = {"size": size, "batch": batch}
-    for kind in OBSERVATIONS:
+    for kind in kinds:
         worlds = AutoReset(minicosm.make(f"physics-{size}", observation_kind=kind), batch)
         steps = max(8, round(ENV_STEPS[size] * (PIXELS if kind == "pixels" else 1) / batch))
 
@@ -176,26 +181,61 @@ def breakdown(size, batch, repeats):
     return row
 
 
+def merged(rows, new):
+    """`rows` with those of `new` in the place of what was measured of the same thing before, in order of size."""
+    settings = ("size", "batch", "levels")
+    found = {tuple(row.get(name) for name in settings): row for row in rows}
+    for row in new:
+        about = tuple(row.get(name) for name in settings)
+        before = found.get(about, {})
+        # kinds of observation and numbers of worlds are entries of dicts
+        told = {name: before.get(name, {}) | x if isinstance(x, dict) else x for name, x in row.items()}
+        found[about] = before | told
+    return sorted(found.values(), key=lambda row: ("sml".index(row["size"]), row.get("batch", 0)))
+
+
+def earlier(path):
+    """What the file of results holds."""
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text())
+    was, now = content.get("commit"), machine.describe()["commit"]
+    if was != now:
+        print(f"{path} is of commit {was}, and now it is {now}: its other figures stay, and the file will say {now}")
+    return content
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = ("levels", "steps", "breakdown")
     parser.add_argument("--sizes", nargs="+", default=["s", "m", "l"], choices=["s", "m", "l"])
-    parser.add_argument("--parts", nargs="+", default=["levels", "steps", "breakdown"])
+    parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
+    parser.add_argument("--kinds", nargs="+", default=OBSERVATIONS, choices=OBSERVATIONS, help="of observation")
+    parser.add_argument("--makers", nargs="+", choices=["random", *FAMILIES, "mutate"], help="of levels; default: all")
     parser.add_argument("--levels-batch", type=int, nargs="+", default=[64, 1024, 4096])
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--breakdown-batch", type=int, nargs="+", default=[1024])
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--merge", action="store_true", help="keep what the file holds of other parts")
     args = parser.parse_args()
     jax.config.update("jax_enable_compilation_cache", False)
-    found = {"rows": [], "levels": [], "breakdown": []}
     path = machine.results_folder() / "physics_step.json"
+    before = earlier(path) if args.merge else {}
+    found = {name: before.get(name, []) for name in ("rows", "levels", "breakdown")}
+
+    def keep(name, rows):
+        found[name] = merged(found[name], rows)
+        path.write_text(json.dumps({**machine.describe(), **found}, indent=1) + "\n")
+
     for size in args.sizes:
         if "levels" in args.parts:
-            found["levels"] += levels_per_second(size, args.levels_batch, args.repeats)
+            keep("levels", levels_per_second(size, args.levels_batch, args.makers, args.repeats))
         if "steps" in args.parts:
-            found["rows"] += [steps_per_second(size, batch, args.repeats) for batch in args.batch]
+            for batch in args.batch:
+                keep("rows", [steps_per_second(size, batch, args.kinds, args.repeats)])
         if "breakdown" in args.parts:
-            found["breakdown"] += [breakdown(size, batch, args.repeats) for batch in args.breakdown_batch]
-        path.write_text(json.dumps({**machine.describe(), **found}, indent=1) + "\n")
+            for batch in args.breakdown_batch:
+                keep("breakdown", [breakdown(size, batch, args.repeats)])
     print(f"written: {path}")
 
 

@@ -31,9 +31,19 @@ def scanned(tick, steps, draw_actions):
 
 
 def used_up(*trees):
-    """A number that depends on every element; whole numbers are summed as such, which is fast."""
+    """A number that depends on every element: sums, but of bytes their maximum.
+
+    Summing the bytes of a picture takes XLA's CPU backend two to four times as long as drawing it, which is no cost of
+    a world; their maximum takes a tenth.
+    """
     leaves = [x.reshape(x.shape[0], -1) for x in jax.tree.leaves(trees)]  # one long last axis, for the CPU's vectors
-    return sum((x.sum(dtype=None if x.dtype == jnp.float32 else jnp.int32)).astype(jnp.float32) for x in leaves)
+    return sum(_used_up(x).astype(jnp.float32) for x in leaves)
+
+
+def _used_up(x):
+    if x.dtype == jnp.uint8:
+        return x.max()
+    return x.sum(dtype=None if x.dtype == jnp.float32 else jnp.int32)
 
 
 def serve(state, rollout, env_steps, setup_s=0.0):

@@ -118,7 +118,7 @@ def _register_physics(
 ) -> None:
     module = "minicosm.envs.physics"
     env, config = f"{module}:Physics", f"{module}:PhysicsConfig"
-    is_single = settings.get("levels") == name
+    is_single = settings.get("levels") == name != "library-all"
     register(Entry(name, env, config, settings, summary, gymnasium_id, pettingzoo_id, is_single))
 
 
@@ -139,6 +139,10 @@ for _size in "sml":
         size=_size,
         levels="library",
     )
+_register_physics(
+    "library-all", "all hand-made levels of the sizes S, M and L, in one batch", "minicosm/LibraryAll-v0", None,
+    size="l", levels="library-all",
+)  # fmt: skip
 for _size, _agents in (("m", 2), ("l", 2), ("l", 4)):
     _register_physics(
         f"physics-{_size}-{_agents}agents",

@@ -49,7 +49,9 @@ def library_of(env: Environment[Any, Any]) -> Library:
         return _fitting(maze_library.names(), functools.partial(_maze, config=env.config))
     if isinstance(env, physics.Physics):
         fitting = _fitting(physics_library.names(), functools.partial(physics_library.load, config=env.config))
-        trained_on = sorted(set(distributions.mixture(env.config)) & {"library", *physics_library.names()})
+        trained_on = sorted(
+            set(distributions.mixture(env.config)) & {*distributions.LIBRARIES, *physics_library.names()}
+        )
         if trained_on:
             told = f"not held out: the world's own levels are of the library ({', '.join(trained_on)})"
             fitting = dataclasses.replace(fitting, note=told)

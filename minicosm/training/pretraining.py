@@ -41,7 +41,7 @@ def world(size: SizeName, levels: str = "mixed") -> Physics:
         action_kind="multi_discrete",
         reward=RewardConfig(shaping=SHAPING),
     )
-    seen = sorted(set(distributions.mixture(config)) & {"library", *library.names()})
+    seen = sorted(set(distributions.mixture(config)) & {*distributions.LIBRARIES, *library.names()})
     if seen:
         raise ValueError(
             f"levels is {levels!r}, which holds hand-made levels ({', '.join(seen)}): pre-training must not see what it"

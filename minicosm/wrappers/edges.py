@@ -92,7 +92,8 @@ def require_one_agent(num_agents: int, interface: str) -> None:
     if num_agents != 1:
         raise ValueError(
             f"this world has {num_agents} agents and {interface} addresses one; use minicosm.wrappers.PettingZooEnv "
-            f"(one world), BatchedParallelEnv or agents_as_envs (many), or ask for one agent (num_robots=1)"
+            f"(one world), BatchedParallelEnv or agents_as_envs (many), or ask for one agent "
+            "(num_robots=1 or num_agents=1)"
         )
 
 

@@ -46,7 +46,7 @@ class GymnaxStyle:
         if self.env.num_agents != 1:
             raise ValueError(
                 f"this world has {self.env.num_agents} agents and gymnax's interface addresses one; use "
-                "minicosm.wrappers.JaxMARLStyle, or ask for one agent (num_robots=1)"
+                "minicosm.wrappers.JaxMARLStyle, or ask for one agent (num_robots=1 or num_agents=1)"
             )
 
     @property

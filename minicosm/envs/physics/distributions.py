@@ -1,8 +1,9 @@
 """Task distributions by name: what `PhysicsConfig.levels` may say.
 
 "random" contraptions; a family by name; "families", any of those that fit the size; "mixed", random contraptions and
-families in equal parts; "library" and the names of library levels; and mixtures of all these by weight, such as
-"random:0.5,locomotion:0.3,library:0.2", whose weights need not add up to one.
+families in equal parts; "library", the library levels of the config's size, "library-all", all that fit, and the names
+of library levels; and mixtures of all these by weight, such as "random:0.5,locomotion:0.3,library:0.2", whose weights
+need not add up to one.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from minicosm.envs.physics.config import PhysicsConfig
 
 Distribution = Callable[[jax.Array, "PhysicsConfig"], Level]
+LIBRARIES = ("library", "library-all")  # of the library: the levels of the config's size; all that fit
 _WHAT = "PhysicsConfig.levels"
 
 
 def names() -> tuple[str, ...]:
     """What `PhysicsConfig.levels` may be, beside the names of library levels and mixtures by weight."""
-    return ("random", *FAMILIES, "families", "mixed", "library")
+    return ("random", *FAMILIES, "families", "mixed", *LIBRARIES)
 
 
 def sample(key: jax.Array, config: PhysicsConfig) -> Level:
@@ -119,7 +121,7 @@ def _distribution(name: str) -> Distribution:
 
 
 def _from_library(name: str, key: jax.Array, config: PhysicsConfig) -> Level:
-    """One of the library's levels of `config`'s size, all alike, or the one that is so called."""
+    """One of the library levels that `name` stands for, all as likely."""
     levels = _library(name, config)
     index = jax.random.randint(key, (), 0, levels.role.shape[0])
     chosen: Level = jax.tree.map(lambda leaf: leaf[index], levels)
@@ -128,12 +130,12 @@ def _from_library(name: str, key: jax.Array, config: PhysicsConfig) -> Level:
 
 @functools.cache
 def _library(name: str, config: PhysicsConfig) -> Level:
-    """The library levels called `name`, or all of `config`'s size for "library", led by L."""
+    """The library level called `name`, or those that one of `LIBRARIES` stands for, led by L."""
     from minicosm.envs.physics import library
 
     with jax.ensure_compile_time_eval():  # also when traced
-        if name == "library":
-            size = config.size if isinstance(config.size, str) else None
+        if name in LIBRARIES:
+            size = config.size if name == "library" and isinstance(config.size, str) else None
             return library.load_all(config, size)[0]
         one: Level = jax.tree.map(lambda leaf: leaf[None], library.load(name, config))
         return one

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import minicosm
 from minicosm.envs.physics import Physics, PhysicsConfig, library, replay
 from minicosm.envs.physics.control import signals
 from minicosm.envs.physics.plan import PlanConfig, plan, play
@@ -45,6 +46,16 @@ def played(request):
 def test_there_are_as_many_as_there_should_be(played):
     size, names, _, _ = played
     assert len(names) >= LEAST[size] and names == library.names(size)
+
+
+def test_all_of_the_library_is_played_in_one_batch():
+    levels, names = library.load_all(PhysicsConfig(size="l"))
+    assert names == library.names()
+    env = minicosm.make("library-all")
+    drawn = jax.jit(jax.vmap(env.sample_level))(jax.random.split(jax.random.key(0), 1000))
+    where = np.asarray(levels.position).reshape(len(names), -1)
+    which = {tuple(row): name for row, name in zip(where, names, strict=True)}
+    assert {which[tuple(row)] for row in np.asarray(drawn.position).reshape(1000, -1)} == set(names)
 
 
 def test_every_level_is_won_by_its_replay(played):
