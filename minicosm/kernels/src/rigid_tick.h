@@ -99,6 +99,30 @@ MINICOSM_FN V<W> core_of(const RigidBatch& b, const RigidWorld<W>& world, int sh
   return kCore * inner;
 }
 
+// Calls look(normal's x, y, how far a core at (x, y) is above, is a plane) for each plane round the polygon `shape`: those of
+// its edges, then across each corner, since with a core round them edges alone would meet far ahead of a sharp one.
+template <int W, class F>
+MINICOSM_FN void for_planes(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> core,
+                            const F& look) {
+  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
+  const V<W> centre_x = world.position[2 * shape], centre_y = world.position[2 * shape + 1];
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
+    look(nx, ny, nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core, (nx != 0.0f) | (ny != 0.0f));
+  }
+  for (int k = 0; k < b.num_vertices; k++) {
+    const V<W> out_x = corners[4 * k] - centre_x, out_y = corners[4 * k + 1] - centre_y;
+    const V<W> squared = out_x * out_x + out_y * out_y;
+    const V<W> length = sqrt(max(squared, splat<W>(kTiny)));
+    const V<W> ux = out_x / length, uy = out_y / length;
+    V<W> extent = splat<W>(0.0f);
+    for (int j = 0; j < b.num_vertices; j++) {
+      extent = max(extent, ux * (corners[4 * j] - centre_x) + uy * (corners[4 * j + 1] - centre_y));
+    }
+    look(ux, uy, ux * (x - centre_x) + uy * (y - centre_y) - extent - core, squared > kTiny);
+  }
+}
+
 // The fraction of the path (dx, dy) from (x, y) at which a core touches `shape`; 1 where it does not.
 template <int W>
 MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> dx, V<W> dy,
@@ -114,7 +138,6 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
     const V<W> enter = max((-along - sqrt(max(discriminant, zero))) / length_squared, zero);
     return select((squared > within * within) & (along < 0.0f) & (discriminant > 0.0f) & (enter < 1.0f), enter, one);
   }
-  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
   V<W> enter = zero, leave = splat<W>(kFar);
   M<W> is_outside = zero > one;
   const auto cut = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
@@ -125,21 +148,7 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
     leave = min(leave, select(is_plane & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
     is_outside = is_outside | is_above;
   };
-  const V<W> centre_x = world.position[2 * shape], centre_y = world.position[2 * shape + 1];
-  for (int k = 0; k < b.num_vertices; k++) {
-    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
-    cut(nx, ny, nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core, (nx != 0.0f) | (ny != 0.0f));
-    // Across the corner too: the edges alone would meet far ahead of a sharp one.
-    const V<W> out_x = corners[4 * k] - centre_x, out_y = corners[4 * k + 1] - centre_y;
-    const V<W> squared = out_x * out_x + out_y * out_y;
-    const V<W> length = sqrt(max(squared, splat<W>(kTiny)));
-    const V<W> ux = out_x / length, uy = out_y / length;
-    V<W> extent = zero;
-    for (int j = 0; j < b.num_vertices; j++) {
-      extent = max(extent, ux * (corners[4 * j] - centre_x) + uy * (corners[4 * j + 1] - centre_y));
-    }
-    cut(ux, uy, ux * (x - centre_x) + uy * (y - centre_y) - extent - core, squared > kTiny);
-  }
+  for_planes<W>(b, world, shape, x, y, core, cut);
   return select(is_outside & (enter < leave + kTiny) & (enter < 1.0f), enter, one);
 }
 
@@ -155,7 +164,6 @@ template <int W>
 MINICOSM_FN Above<W> above_shape(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> dx, V<W> dy,
                                  V<W> core) {
   const V<W> zero = splat<W>(0.0f), inside = splat<W>(kInside);
-  const V<W> centre_x = world.position[2 * shape], centre_y = world.position[2 * shape + 1];
   Above<W> found{inside, inside, zero, zero, inside};
   const auto look = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
     const V<W> now = select(is_plane, above, inside), then = select(is_plane, above + (nx * dx + ny * dy), inside);
@@ -167,27 +175,13 @@ MINICOSM_FN Above<W> above_shape(const RigidBatch& b, const RigidWorld<W>& world
     found.most_then = max(found.most_then, then);
   };
   if (shape >= b.num_polygons) {
-    const V<W> from_x = x - centre_x, from_y = y - centre_y, squared = from_x * from_x + from_y * from_y;
+    const V<W> from_x = x - world.position[2 * shape], from_y = y - world.position[2 * shape + 1];
+    const V<W> squared = from_x * from_x + from_y * from_y;
     const V<W> distance = sqrt(max(squared, splat<W>(kTiny)));
     look(from_x / distance, from_y / distance, distance - world.radius[shape - b.num_polygons] - core, squared > kTiny);
     return found;
   }
-  const Array<W> corners = world.corners.at((int64_t)shape * b.num_vertices * 4);
-  for (int k = 0; k < b.num_vertices; k++) {
-    const V<W> nx = corners[4 * k + 2], ny = corners[4 * k + 3];
-    look(nx, ny, nx * (x - corners[4 * k]) + ny * (y - corners[4 * k + 1]) - core, (nx != 0.0f) | (ny != 0.0f));
-  }
-  for (int k = 0; k < b.num_vertices; k++) {
-    const V<W> out_x = corners[4 * k] - centre_x, out_y = corners[4 * k + 1] - centre_y;
-    const V<W> squared = out_x * out_x + out_y * out_y;
-    const V<W> length = sqrt(max(squared, splat<W>(kTiny)));
-    const V<W> ux = out_x / length, uy = out_y / length;
-    V<W> extent = zero;
-    for (int j = 0; j < b.num_vertices; j++) {
-      extent = max(extent, ux * (corners[4 * j] - centre_x) + uy * (corners[4 * j + 1] - centre_y));
-    }
-    look(ux, uy, ux * (x - centre_x) + uy * (y - centre_y) - extent - core, squared > kTiny);
-  }
+  for_planes<W>(b, world, shape, x, y, core, look);
   return found;
 }
 

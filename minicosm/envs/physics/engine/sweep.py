@@ -23,6 +23,8 @@ CORE = 0.5  # of the inner radius
 SHORT = 0.01  # of the core: so far ahead of the surface it stops, and so far within it has not entered
 INSIDE = -1e9  # m
 
+_Pair = tuple[jax.Array, jax.Array]  # x and y, f32[..., F, B] m each
+
 
 def inner_radius(scene: Scene) -> jax.Array:
     """f32[S, B] m: the greatest disc about the centroid that lies in the shape."""
@@ -44,24 +46,19 @@ def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     core = CORE * inner_radius(scene)[free]
     path = (moved[0], moved[1])
     start = (state.position[free, 0], state.position[free, 1])
-    planes = _outlines(scene, state)
-    reached = jnp.concatenate(
-        [
-            _into_polygons(planes, start, path, core),
-            _into_circles(scene, state, start, path, core),
-        ]
-    )
+    planes = Planes(*(field[:, :, None] for field in _outlines(scene, state)))
+    above = planes.normal_x * start[0] + planes.normal_y * start[1] - planes.extent - core  # [2 V, P, F, B]
+    circles = slice(size.num_polygons, None)
+    radius = scene.radius[:, None]
+    offset = (start[0] - state.position[circles, 0][:, None], start[1] - state.position[circles, 1][:, None])
+    reached = jnp.concatenate([_into_polygons(planes, above, path, core), _into_circles(radius, offset, path, core)])
     blocks = (scene.inverse_mass == 0.0)[:, None] & _meets(scene)
     is_fast = path[0] ** 2 + path[1] ** 2 > core**2
     fraction = least(jnp.where(blocks & is_fast, reached, 1.0), 0)
     short = SHORT * core / jnp.sqrt(jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12))
     fraction = jnp.where(fraction < 1.0, jnp.maximum(fraction - short, 0.0), fraction)
     push = jnp.concatenate(
-        [
-            _out_of_polygons(planes, start, path, core),
-            _out_of_circles(scene, state, start, path, core),
-        ],
-        axis=1,
+        [_out_of_polygons(planes, above, path, core), _out_of_circles(radius, offset, path, core)], axis=1
     )
     push = jnp.where(blocks & ~is_fast, push, 0.0)
     held = least(jnp.minimum(push, 0.0), 1) + greatest(jnp.maximum(push, 0.0), 1)
@@ -106,13 +103,13 @@ def _outlines(scene: Scene, state: State) -> Planes:
     )
 
 
-def _into_polygons(
-    planes: Planes, start: tuple[jax.Array, jax.Array], path: tuple[jax.Array, jax.Array], core: jax.Array
-) -> jax.Array:
-    """f32[P, F, B]: the fraction of each path at which a core touches each polygon; 1 where it does not."""
-    nx, ny, extent, is_plane = (f[:, :, None] for f in planes)
-    above = nx * start[0] + ny * start[1] - extent - core  # [2 V, P, F, B]
-    rate = nx * path[0] + ny * path[1]
+def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
+    """f32[P, F, B]: the fraction of each path at which a core touches each polygon; 1 where it does not.
+
+    `above` f32[2 V, P, F, B] m: how far each core is above each of the `planes` when it starts.
+    """
+    is_plane = planes.is_plane
+    rate = planes.normal_x * path[0] + planes.normal_y * path[1]
     is_above = above > -SHORT * core
     fraction = jnp.where(is_above, jnp.maximum(above, 0.0), -above) / jnp.maximum(jnp.abs(rate), 1e-12)
     enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
@@ -121,17 +118,10 @@ def _into_polygons(
     return jnp.where(is_outside & (enter <= leave) & (enter < 1.0), enter, 1.0)
 
 
-def _into_circles(
-    scene: Scene,
-    state: State,
-    start: tuple[jax.Array, jax.Array],
-    path: tuple[jax.Array, jax.Array],
-    core: jax.Array,
-) -> jax.Array:
-    """f32[C, F, B]: the same against circles."""
-    circles = slice(scene.size.num_polygons, None)
-    x, y = (start[i] - state.position[circles, i][:, None] for i in (0, 1))
-    reach = scene.radius[:, None] + core
+def _into_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
+    """f32[C, F, B]: the same against circles of `radius` f32[C, 1, B] m, from whose centres the cores are `offset`."""
+    x, y = offset
+    reach = radius + core
     along = x * path[0] + y * path[1]
     length_squared = jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12)
     squared = x**2 + y**2
@@ -144,12 +134,9 @@ def _into_circles(
     return jnp.where(hits, enter, 1.0)
 
 
-def _out_of_polygons(
-    planes: Planes, start: tuple[jax.Array, jax.Array], path: tuple[jax.Array, jax.Array], core: jax.Array
-) -> jax.Array:
+def _out_of_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
     """f32[2, P, F, B] m: what to add to each path, lest a core comes deeper into each polygon than it is."""
-    nx, ny, extent, is_plane = (f[:, :, None] for f in planes)
-    above = nx * start[0] + ny * start[1] - extent - core  # [2 V, P, F, B]
+    nx, ny, is_plane = planes.normal_x, planes.normal_y, planes.is_plane
     then = jnp.where(is_plane, above + (nx * path[0] + ny * path[1]), INSIDE)
     now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
     index = jnp.arange(len(nx))[:, None, None, None]
@@ -158,20 +145,13 @@ def _out_of_polygons(
     return jnp.stack([push * nearest_x, push * nearest_y])
 
 
-def _out_of_circles(
-    scene: Scene,
-    state: State,
-    start: tuple[jax.Array, jax.Array],
-    path: tuple[jax.Array, jax.Array],
-    core: jax.Array,
-) -> jax.Array:
+def _out_of_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
     """f32[2, C, F, B] m: the same of circles."""
-    circles = slice(scene.size.num_polygons, None)
-    x, y = (start[i] - state.position[circles, i][:, None] for i in (0, 1))
+    x, y = offset
     squared = x**2 + y**2
     distance = jnp.sqrt(jnp.maximum(squared, 1e-12))
     nx, ny = x / distance, y / distance
-    now = jnp.where(squared > 1e-12, distance - scene.radius[:, None] - core, INSIDE)
+    now = jnp.where(squared > 1e-12, distance - radius - core, INSIDE)
     then = now + (nx * path[0] + ny * path[1])
     push = _push(now, then, then, core)
     return jnp.stack([push * nx, push * ny])
