@@ -1,4 +1,4 @@
-"""Shared set-up: programs are compiled in little time, and kept between test runs."""
+"""Shared set-up: programs are compiled in little time, and kept between test runs; and what may be skipped where."""
 
 import os
 import pathlib
@@ -23,3 +23,27 @@ def _room_for_programs():
         import jax  # here: the variables above must be set first
 
         jax.clear_caches()
+
+
+REQUIRED = "MINICOSM_REQUIRE_ALL"  # set where a skipped test is a failure, as in continuous integration
+MAY_BE_MISSING = ("this processor has no", "ray is not installed")  # ray pins an older Gymnasium: `make rllib` has it
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Of a test that is skipped as it runs."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Of a module that is skipped as a whole."""
+    return _required((yield))
+
+
+def _required(report):
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(REQUIRED):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not any(known in reason for known in MAY_BE_MISSING):
+            report.outcome, report.longrepr = "failed", f"{reason}: with {REQUIRED} set, this may not be skipped"
+    return report
