@@ -33,7 +33,7 @@ class NetworkConfig:
     hidden: tuple[int, ...] = (64, 64)  # widths of the layers before the heads, or before the memory
     activation: Literal["tanh", "relu"] = "tanh"
     width: int = 32  # "set", "transformer": columns of an entity's encoding
-    queries: int = 8  # "set": nodes that attention picks out and tells all others of
+    queries: int = 8  # "set": nodes that attention picks out and tells all others of; 0 for none
     heads: int = 4  # "transformer": attention heads, which share the columns
     layers: int = 1  # "transformer": blocks
     channels: tuple[int, ...] = (16, 32, 32)  # "cnn": of each convolution
@@ -53,8 +53,9 @@ class NetworkConfig:
         for name in ("hidden", "channels"):
             widths = getattr(self, name)
             _need(self, name, all(_is_whole(w, 1) for w in widths) and len(widths) > 0, "widths from 1")
-        for name in ("width", "queries", "heads", "layers"):
+        for name in ("width", "heads", "layers"):
             _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
+        _need(self, "queries", _is_whole(self.queries, 0), "a whole number from 0")
         _need(self, "width", self.width % self.heads == 0, f"a multiple of heads, {self.heads}")
         _need(self, "activation", self.activation in ("tanh", "relu"), "'tanh' or 'relu'")
         _need(self, "memory", _is_whole(self.memory, 1), "a whole number from 1")

@@ -88,6 +88,7 @@ def _minari() -> Any:
         import minari.storage
     except ImportError as error:
         raise ImportError(
-            f'Minari\'s format needs a package that is not installed ({error.name}): run pip install "minicosm[minari]"'
+            f"Minari's format needs {error.name}, which is not installed: with Python 3.11 or newer, run"
+            ' pip install "minicosm[minari]"'
         ) from error
     return minari

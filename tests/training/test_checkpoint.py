@@ -49,12 +49,23 @@ def test_parameters_and_config_come_back(run):
 def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(leavers, run):
     run_dir, result = run
     described = json.loads((run_dir / "run.json").read_text())
-    for name in ("kind", "channels", "cell", "critic"):
+    for name in ("kind", "channels", "cell", "critic", "queries"):
         del described["config"]["network"][name]
     (run_dir / "run.json").write_text(json.dumps(described))
     assert load_config(run_dir) == CONFIG
     resumed = train(leavers, CONFIG, run_dir, resume=True)
     jax.tree.map(np.testing.assert_array_equal, resumed.params, result.params)
+
+
+def test_a_set_encoder_from_before_there_were_queries_has_none(run):
+    run_dir, _ = run
+    described = json.loads((run_dir / "run.json").read_text())
+    described["config"]["network"]["kind"] = "set"
+    (run_dir / "run.json").write_text(json.dumps(described))
+    assert load_config(run_dir).network.queries == CONFIG.network.queries > 0
+    del described["config"]["network"]["queries"]
+    (run_dir / "run.json").write_text(json.dumps(described))
+    assert load_config(run_dir).network.queries == 0
 
 
 def test_two_checkpoints_stay_and_nothing_half_written(run):

@@ -85,7 +85,7 @@ class SetEncoder(nn.Module):
 
     layout: EntityLayout
     width: int  # W, of an entity's encoding
-    queries: int  # Q, nodes that are picked out
+    queries: int  # Q, nodes that are picked out; 0: pools alone
     activate: Activation
 
     @nn.compact
@@ -94,9 +94,9 @@ class SetEncoder(nn.Module):
         layout = self.layout
         there = layout.nodes.mask.read(features)
         rows = layout.nodes.rows.read(features)
-        picked = self._picked(rows, there)
+        picked = self._picked(rows, there) if self.queries > 0 else None
         nodes = self._encoded(rows, picked, layout.nodes.rows.name)
-        pooled = [picked, pool(nodes, there)]
+        pooled = [*([] if picked is None else [picked]), pool(nodes, there)]
         for link in layout.links:
             rows = link.rows.read(features)
             ends = jnp.einsum("...les,...sw->...lew", incidence(link, layout.nodes, features), nodes)
@@ -111,10 +111,12 @@ class SetEncoder(nn.Module):
         picked = jnp.einsum("...nq,...nk->...qk", share, rows)
         return picked.reshape(*picked.shape[:-2], -1)
 
-    def _encoded(self, rows: jax.Array, picked: jax.Array, name: str) -> jax.Array:
+    def _encoded(self, rows: jax.Array, picked: jax.Array | None, name: str) -> jax.Array:
         """f32[..., n, W] of rows f32[..., n, k], each of which is told of the nodes that are picked."""
-        told = Dense(self.width, use_bias=False, kernel_init=_orthogonal(1.0), name=f"{name}_told")(picked)
-        rows = self._dense(rows, f"{name}_0") + told[..., None, :]
+        rows = self._dense(rows, f"{name}_0")
+        if picked is not None:
+            told = Dense(self.width, use_bias=False, kernel_init=_orthogonal(1.0), name=f"{name}_told")(picked)
+            rows += told[..., None, :]
         return self.activate(self._dense(self.activate(rows), f"{name}_1"))
 
     def _dense(self, x: jax.Array, name: str) -> jax.Array:

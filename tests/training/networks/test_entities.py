@@ -15,6 +15,7 @@ from minicosm.training.networks.entities import entity_layout
 
 CONFIGS = {
     "set": NetworkConfig(kind="set", width=8, hidden=(16,)),
+    "pools": NetworkConfig(kind="set", width=8, queries=0, hidden=(16,)),
     "transformer": NetworkConfig(kind="transformer", width=8, heads=2, layers=2, hidden=(16,)),
 }
 SETS = {"shape": ["shapes"], "joint": ["joints", "joint_ends"], "thruster": ["thrusters", "thruster_shape"]}
@@ -183,7 +184,7 @@ def test_worlds_that_do_not_fit_are_told(kind):
         ValueError, match=r"expects observations of entities, .* as it is not a Dict; use 'mlp'"
     ) as told:
         Agent.of(minicosm.make("physics-s"), CONFIGS[kind])
-    assert str(told.value).startswith(f"NetworkConfig.kind is '{kind}'")
+    assert str(told.value).startswith(f"NetworkConfig.kind is {CONFIGS[kind].kind!r}")
 
 
 def test_physics_gets_the_net_that_reads_it():
