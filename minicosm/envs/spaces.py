@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+ACTION_MASK = "action_mask"  # part of a Dict observation, i8[options]: 1 for each that may be chosen of the actions
+
 
 @dataclasses.dataclass(frozen=True)
 class Box:

@@ -58,6 +58,14 @@ def action_space(config: PhysicsConfig) -> Space:
     return Discrete(1 + 2 * dealt.num_motors + dealt.num_thrusters)
 
 
+def num_options(config: PhysicsConfig) -> int:
+    """K of `action_mask`."""
+    dealt = split(config)
+    if config.action_kind == "multi_discrete":
+        return 3 * dealt.num_motors + 2 * dealt.num_thrusters
+    return 1 + 2 * dealt.num_motors + dealt.num_thrusters
+
+
 def signals(action: jax.Array, config: PhysicsConfig) -> jax.Array:
     """f32[signals] of all agents' actions, led by A; what is out of range is brought into it."""
     dealt = split(config)
@@ -111,8 +119,8 @@ def action_mask(level: Level, config: PhysicsConfig) -> jax.Array:
         for (binding, works), count in zip((motors, thrusters), counts, strict=True)
     ]
     width = dealt.num_motors + dealt.num_thrusters
-    columns = jnp.zeros(config.num_agents * width, bool).at[dealt.source].set(jnp.concatenate(used))
-    columns = columns.reshape(config.num_agents, width)
+    is_there = dealt.source == np.arange(config.num_agents * width)[:, None]  # bool[columns, signals]
+    columns = jnp.any(is_there & jnp.concatenate(used), axis=1).reshape(config.num_agents, width)
     motor, thruster = jnp.repeat(columns[:, : dealt.num_motors], 2, axis=1), columns[:, dealt.num_motors :]
     if config.action_kind == "discrete":
         return jnp.concatenate([jnp.ones((config.num_agents, 1), bool), motor, thruster], axis=1)

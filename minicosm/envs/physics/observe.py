@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
-from minicosm.envs.physics.control import bound, split
+from minicosm.envs.physics.control import action_mask, bound, num_options, split
 from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
-from minicosm.envs.spaces import Box, Dict, Space
+from minicosm.envs.spaces import ACTION_MASK, Box, Dict, Space
 
 if TYPE_CHECKING:
     from minicosm.envs.physics.env import State
@@ -40,6 +40,8 @@ def space(config: PhysicsConfig) -> Space:
         for name, shape in shapes.items()
         if math.prod(shape) > 0
     }
+    if config.action_kind != "continuous":
+        parts[ACTION_MASK] = Box(0, 1, (num_options(config),), "int8")
     return Dict.of(parts)
 
 
@@ -78,7 +80,12 @@ def observe(state: State, config: PhysicsConfig) -> dict[str, jax.Array] | jax.A
         return jnp.broadcast_to(picture, (agents, *picture.shape))
     parts = _entities(state, config)
     if config.observation_kind == "entities":
-        return {name: part for name, part in parts.items() if part.size > 0}
+        masks = (
+            {}
+            if config.action_kind == "continuous"
+            else {ACTION_MASK: action_mask(state.level, config).astype(jnp.int8)}
+        )
+        return {name: part for name, part in parts.items() if part.size > 0} | masks
     flat = [part.reshape(agents, -1) for name, part in parts.items() if name not in INDICES]
     return jnp.concatenate(flat, axis=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -10,13 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.environment import Environment
-from minicosm.envs.spaces import Box, Space
-from minicosm.training.actions import ActionDistribution, distribution_for, flatten_observation
+from minicosm.envs.spaces import ACTION_MASK, Box, Space
+from minicosm.training.actions import ActionDistribution, Categorical, distribution_for, flatten_observation
 from minicosm.training.config import NetworkConfig
 from minicosm.training.networks.actor_critic import ActorCritic
 from minicosm.training.networks.encoders import encoder_for
-from minicosm.training.networks.layout import space_size
+from minicosm.training.networks.layout import Part, parts_of, space_size
 from minicosm.training.networks.memory import memory_size
+
+_NEVER = -1e9  # a logit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +91,13 @@ class Agent:
         is_picture = self.config.kind == "cnn" and isinstance(space, Box) and space.dtype == "uint8"
         return jnp.uint8 if is_picture else jnp.float32
 
+    @functools.cached_property
+    def _action_mask(self) -> Part | None:
+        """Which options may be chosen, where observations say so: the others get no probability and no gradient."""
+        parts = parts_of(self.observation_space) if isinstance(self.distribution, Categorical) else ()
+        found = [part for part in parts if part.name == ACTION_MASK]
+        return next((part for part in found if part.size == self.distribution.num_parameters), None)
+
     def init(self, key: jax.Array) -> Any:
         """Fresh parameters."""
         lanes = self.num_agents
@@ -102,8 +112,11 @@ class Agent:
         self, params: Any, features: jax.Array, reset: jax.Array, memory: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """T ticks of the net, see `ActorCritic.__call__`."""
-        result: Any = self.net.apply(params, features, reset, memory)
-        return result  # type: ignore[no-any-return]
+        parameters, log_std, values, memory = self.net.apply(params, features, reset, memory)  # type: ignore[misc]
+        mask = self._action_mask
+        if mask is not None:
+            parameters = jnp.where(mask.read(features) > 0, parameters, _NEVER)
+        return parameters, log_std, values, memory
 
     def think(
         self, params: Any, features: jax.Array, reset: jax.Array, memory: jax.Array

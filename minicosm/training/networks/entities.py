@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.envs.spaces import Box, Dict, Space
+from minicosm.envs.spaces import ACTION_MASK, Box, Dict, Space
 from minicosm.training.networks.dense import Dense
 from minicosm.training.networks.layout import Part, parts_of
 
@@ -52,7 +52,7 @@ def entity_layout(space: Space) -> EntityLayout:
         raise ValueError("it is not a Dict")
     parts = {part.name: part for part in parts_of(space)}
     sets = [_set_of(part, parts) for part in parts.values() if isinstance(part.space, Box) and _is_rows(part)]
-    taken = {p.name for found in sets for p in (found.rows, found.mask, found.ends) if p is not None}
+    taken = {ACTION_MASK} | {p.name for found in sets for p in (found.rows, found.mask, found.ends) if p is not None}
     nodes = [found for found in sets if found.ends is None]
     if len(nodes) != 1:
         names = ", ".join(repr(found.rows.name) for found in nodes) or "none"

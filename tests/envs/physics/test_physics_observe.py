@@ -38,8 +38,9 @@ def seen(config, level, actions=None):
 
 @pytest.mark.parametrize("num_agents", [1, 3])
 @pytest.mark.parametrize("kind", ["flat", "entities"])
-def test_observations_lie_in_their_space(num_agents, kind):
-    config = dataclasses.replace(CART, observation_kind=kind, num_agents=num_agents)
+@pytest.mark.parametrize("actions", ["continuous", "multi_discrete"])
+def test_observations_lie_in_their_space(num_agents, kind, actions):
+    config = dataclasses.replace(CART, observation_kind=kind, num_agents=num_agents, action_kind=actions)
     space = Physics(config).observation_space
     for observation in seen(config, cart()):
         for agent in range(num_agents):
@@ -82,6 +83,24 @@ def test_columns_mean_what_the_documentation_says():
     np.testing.assert_allclose(first["gravity"][0], [0, -0.981], atol=1e-6)
     assert later["joints"][0, 0, 17] == 0.5 and later["joints"][0, 1, 17] == 0.0
     assert later["thrusters"][0, 0, 8] == 0.5
+
+
+def test_options_that_do_nothing_are_masked():
+    """Motors 0 and 3 drive the wheels and thruster 1 the roof."""
+    used = [1, 1, 1, 1, 0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 1, 1]
+    for kind, num_agents, expected in (
+        ("multi_discrete", 1, [used]),
+        ("discrete", 1, [[1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1]]),
+        ("multi_discrete", 2, [[1, 1, 1, 1, 0, 0, 1, 1], [1, 0, 0, 1, 1, 1, 1, 0]]),
+    ):
+        config = dataclasses.replace(ENTITIES, action_kind=kind, num_agents=num_agents)
+        env = Physics(config)
+        for mask in (
+            x["action_mask"] for x in seen(config, cart(), np.zeros((1, num_agents, *env.action_space.shape), np.int32))
+        ):
+            assert mask.astype(int).tolist() == expected
+        assert env.observation_space["action_mask"].shape == (len(expected[0]),)
+    assert "action_mask" not in seen(ENTITIES, cart())[0]
 
 
 def test_rows_of_what_is_absent_are_zero():

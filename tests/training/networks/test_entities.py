@@ -144,8 +144,42 @@ def test_scenes_without_anything_are_finite_and_so_are_their_gradients(kind):
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(found))
 
 
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_masked_options_are_never_chosen_and_nothing_is_learnt_about_them(kind):
+    env = minicosm.make("physics-s", observation_kind="entities", action_kind="multi_discrete")
+    agent = Agent.of(env, CONFIGS[kind])
+    params = agent.init(jax.random.key(0))
+    observation = observation_like(env.observation_space, np.random.default_rng(0), 64)
+    mask = np.tile(np.repeat([1, 0, 1, 0, 0, 1], [3, 3, 3, 3, 2, 2]), (64, 1)).astype(np.int8)
+    mask[:, [3, 9, 12]] = 1  # off
+    features = agent.features(observation | {"action_mask": mask}, 1)
+    still = (jnp.zeros((64,), bool), agent.initial_memory(64))
+
+    def told(params):
+        parameters, log_std, _, _ = agent.think(params, features, *still)
+        draw = agent.distribution.sample(jax.random.key(1), parameters, log_std)
+        log_prob, entropy = (
+            agent.distribution.log_prob(parameters, log_std, draw), agent.distribution.entropy(parameters, log_std),
+        )  # fmt: skip
+        return jnp.sum(log_prob) + jnp.sum(entropy), (draw, entropy)
+
+    (draw, entropy), gradient = _with_gradient(told, params)
+    assert (draw[:, [1, 3, 4]] == 0).all() and (np.ptp(draw[:, [0, 2, 5]], axis=0) > 0).all()
+    assert (entropy <= 2 * np.log(3) + np.log(2) + 1e-5).all() and (entropy > 2).all()
+    bias = gradient["params"]["policy"]["bias"]
+    assert (np.abs(bias)[mask[0] == 0] == 0).all() and (np.abs(bias)[:3] > 0).all()
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+
+
+def _with_gradient(function, params):
+    (_, told), gradient = jax.value_and_grad(function, has_aux=True)(params)
+    return told, gradient
+
+
 def test_sets_are_found_by_their_names():
-    layout = entity_layout(minicosm.make("physics-m-2agents", observation_kind="entities").observation_space)
+    layout = entity_layout(
+        minicosm.make("physics-m-2agents", observation_kind="entities", action_kind="multi_discrete").observation_space
+    )
     assert layout.nodes.rows.name == "shapes" and layout.nodes.mask.name == "shape_mask"
     assert [(link.rows.name, link.ends.name) for link in layout.links] == [
         ("joints", "joint_ends"), ("thrusters", "thruster_shape"),
