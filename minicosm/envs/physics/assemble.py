@@ -71,6 +71,17 @@ class Jets:
     binding: jax.Array  # i32[T]
 
 
+@struct.dataclass
+class Parts:
+    """All that generators say about a level."""
+
+    shapes: Shapes
+    holds: Holds
+    jets: Jets
+    gravity: jax.Array  # f32[2]  m/s^2
+    apart: jax.Array  # bool[N, N], symmetric: which shapes never collide; jointed ones do not anyway
+
+
 def first_free(size: Size) -> int:
     """The first polygon slot behind the room's walls. Raises ValueError where the room does not fit `size`."""
     if size.num_polygons < NUM_WALLS:
@@ -103,13 +114,9 @@ def _padded(vertices: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate([vertices, np.repeat(vertices[-1:], count - len(vertices), axis=0)])
 
 
-def assemble(  # noqa: PLR0913, PLR0917  (a level has this many parts)
-    size: Size, shapes: Shapes, holds: Holds, jets: Jets, gravity: jax.Array, apart: jax.Array
-) -> Level:
-    """The level of these parts in the usual room.
-
-    `apart` is bool[N, N], symmetric: which shapes never collide; jointed ones do not anyway. `gravity` is f32[2] m/s^2.
-    """
+def assemble(size: Size, parts: Parts) -> Level:
+    """The level of these parts in the usual room."""
+    shapes, holds, jets = parts.shapes, parts.holds, parts.jets
     present, num_polygons = shapes.present, shapes.vertices.shape[0]
     outlines = jnp.where(present[:num_polygons, None, None], shapes.vertices, _padded(_EMPTY, size.max_vertices))
     radius = jnp.where(present[num_polygons:], shapes.radius, 1.0)
@@ -141,8 +148,8 @@ def assemble(  # noqa: PLR0913, PLR0917  (a level has this many parts)
         inverse_inertia=inverse(inertia, disc[1]),
         friction=friction,
         restitution=with_walls(jnp.where(present, shapes.restitution, 0.0)),
-        collides=_collides(size, all_present, moving, holds, apart),
-        gravity=gravity,
+        collides=_collides(size, all_present, moving, holds, parts.apart),
+        gravity=parts.gravity,
         joints=_joints(size, holds, all_position, rotation),
         thrusters=_thrusters(jets, all_position, rotation),
         size=size,

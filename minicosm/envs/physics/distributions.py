@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from minicosm.envs.physics import generate
+from minicosm.envs.physics.assemble import Parts, assemble
 from minicosm.envs.physics.families import FAMILIES
-from minicosm.envs.physics.generate import check_size, generate
+from minicosm.envs.physics.generate import check_size
 from minicosm.envs.physics.level import Level
 
 if TYPE_CHECKING:
     from minicosm.envs.physics.config import PhysicsConfig
 
-Distribution = Callable[[jax.Array, "PhysicsConfig"], Level]
 LIBRARIES = ("library", "library-all")  # of the library: the levels of the config's size; all that fit
 _WHAT = "PhysicsConfig.levels"
 
@@ -39,13 +40,17 @@ def sample(key: jax.Array, config: PhysicsConfig) -> Level:
 
     Raises ValueError for an unknown name, a mixture that makes no sense, or levels that do not fit `config`.
     """
-    parts = mixture(config)
-    if len(parts) == 1:
-        return _distribution(next(iter(parts)))(key, config)
-    which_key, level_key = jax.random.split(key)
-    weights = jnp.log(jnp.array(list(parts.values()), jnp.float32))
-    branches = [_bound(name, config) for name in parts]
-    level: Level = jax.lax.switch(jax.random.categorical(which_key, weights), branches, level_key)
+    weights = mixture(config)
+    which_key, level_key = jax.random.split(key) if len(weights) > 1 else (key, key)
+    # by kind, so that levels drawn by programs are assembled in one place, which compiles once
+    drawn = [name for name in weights if _is_drawn(name)]
+    kinds = ([_drawn(drawn, config)] if drawn else []) + [
+        functools.partial(_from_library, name, config) for name in weights if name not in drawn
+    ]
+    order = [*drawn, *(name for name in weights if name not in drawn)]
+    which = jax.random.categorical(which_key, jnp.log(jnp.array([weights[name] for name in order], jnp.float32)))
+    kind = jnp.maximum(which - max(0, len(drawn) - 1), 0)
+    level: Level = jax.lax.switch(kind, kinds, level_key, which)
     return level
 
 
@@ -107,21 +112,24 @@ def _plain(name: str, config: PhysicsConfig) -> dict[str, float]:
     )
 
 
-def _bound(name: str, config: PhysicsConfig) -> Callable[[jax.Array], Level]:
-    draw = _distribution(name)
-    return lambda key: draw(key, config)
+def _is_drawn(name: str) -> bool:
+    return name == "random" or name in FAMILIES
 
 
-def _distribution(name: str) -> Distribution:
-    if name == "random":
-        return generate
-    if name in FAMILIES:
-        return FAMILIES[name].sample
-    return functools.partial(_from_library, name)
+def _drawn(names: list[str], config: PhysicsConfig) -> Callable[[jax.Array, jax.Array], Level]:
+    """Draws a level of one of `names`, that of the index i32[]."""
+
+    def branch(name: str) -> Callable[[jax.Array], Parts]:
+        draw = generate.parts if name == "random" else FAMILIES[name].parts
+        return lambda key: draw(key, config)
+
+    branches = [branch(name) for name in names]
+    return lambda key, which: assemble(config.slots, jax.lax.switch(which, branches, key))
 
 
-def _from_library(name: str, key: jax.Array, config: PhysicsConfig) -> Level:
+def _from_library(name: str, config: PhysicsConfig, key: jax.Array, which: jax.Array) -> Level:
     """One of the library levels that `name` stands for, all as likely."""
+    del which
     levels = _library(name, config)
     index = jax.random.randint(key, (), 0, levels.role.shape[0])
     chosen: Level = jax.tree.map(lambda leaf: leaf[index], levels)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose
+from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Parts, Shapes, assemble, first_free, num_loose
 from minicosm.envs.physics.clearance import NEAR, outlines, separations
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
 from minicosm.envs.physics.engine.fuse import greatest, least
@@ -37,6 +37,11 @@ def generate(key: jax.Array, config: PhysicsConfig) -> Level:
 
     Raises ValueError where the size has no room for two shapes beside the walls, or nothing could be driven.
     """
+    return assemble(config.slots, parts(key, config))
+
+
+def parts(key: jax.Array, config: PhysicsConfig) -> Parts:
+    """What the level that `generate` draws is made of."""
     check_size(config)
     size, controls = config.slots, controls_of(config)
     draws = Draws(key, size)
@@ -46,7 +51,7 @@ def generate(key: jax.Array, config: PhysicsConfig) -> Level:
     placed = _place(draws, tree, posed, bodies)
     roles = _roles(draws, tree)
     gravity = _gravity(draws)
-    return _level(draws, tree, bodies, placed, roles, gravity, config)
+    return _parts(draws, tree, bodies, placed, roles, gravity, config)
 
 
 def check_size(config: PhysicsConfig) -> None:
@@ -268,7 +273,7 @@ def _gravity(draws: Draws) -> jax.Array:
     return jnp.stack([jnp.zeros(()), -down])
 
 
-def _level(  # noqa: PLR0913, PLR0917  (the parts of a level)
+def _parts(  # noqa: PLR0913, PLR0917  (the parts of a level)
     draws: Draws,
     tree: Trees,
     bodies: _Bodies,
@@ -276,8 +281,8 @@ def _level(  # noqa: PLR0913, PLR0917  (the parts of a level)
     roles: _Roles,
     gravity: jax.Array,
     config: PhysicsConfig,
-) -> Level:
-    size, num_polygons = config.slots, bodies.vertices.shape[0]
+) -> Parts:
+    num_polygons = bodies.vertices.shape[0]
     scale = placed.scale
     vertices = scale[:num_polygons, None, None] * bodies.vertices
     radius = scale[num_polygons:] * bodies.radius
@@ -303,7 +308,7 @@ def _level(  # noqa: PLR0913, PLR0917  (the parts of a level)
     )
     holds = _holds(draws, tree, placed, load, config)
     jets = _jets(draws, tree, bodies, placed, load, config)
-    return assemble(size, shapes, holds, jets, gravity, apart)
+    return Parts(shapes, holds, jets, gravity, apart)
 
 
 def _holds(draws: Draws, tree: Trees, placed: _Placed, load: jax.Array, config: PhysicsConfig) -> Holds:

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Shapes, assemble, first_free, num_loose
+from minicosm.envs.physics.assemble import NUM_WALLS, Holds, Jets, Parts, Shapes, first_free, num_loose
 from minicosm.envs.physics.config import ROOM
 from minicosm.envs.physics.engine.size import Size
-from minicosm.envs.physics.level import SCENERY, Level
+from minicosm.envs.physics.level import SCENERY
 
 Number = Any  # a float or f32[]
 Pair = tuple[Number, Number]  # x, y
@@ -150,10 +150,11 @@ class Sketch:
         polygons = walls + len(self._polygons)
         return Size(polygons, circles, len(self._joints), len(self._jets), walls, corners)
 
-    def level(self, size: Size, is_mirrored: Any = False) -> Level:
-        """The level in slots of `size`, in the order in which parts were drawn; left and right swapped if so wished.
+    def parts(self, size: Size) -> tuple[Parts, jax.Array]:
+        """The level's parts in slots of `size`, in the order in which they were drawn.
 
-        `is_mirrored` is a bool or bool[]. Raises ValueError where the size has no room.
+        Also returns what `mirrored` needs, i32[Q, V]: which corner takes each place when an outline is walked the other
+        way round. Raises ValueError where the size has no room.
         """
         num_loose_shapes, num_polygons = num_loose(size)
         num_circles = num_loose_shapes - num_polygons
@@ -187,13 +188,9 @@ class Sketch:
             if min(i, j) >= 0:
                 apart[i, j] = apart[j, i] = True
         gravity = _stacked(list(self._gravity))
-        holds, jets = self._holds(size), self._thrust(size)
-        if is_mirrored is not False:
-            turns = np.array([_backwards(len(shape.outline), size.max_vertices) for shape in polygons], np.int32)
-            mirrored = _mirrored(shapes, holds, jets, gravity, turns.reshape(-1, size.max_vertices))
-            there = (shapes, holds, jets, gravity)
-            shapes, holds, jets, gravity = jax.tree.map(lambda m, t: jnp.where(is_mirrored, m, t), mirrored, there)
-        return assemble(size, shapes, holds, jets, gravity, jnp.asarray(apart))
+        turns = np.array([_backwards(len(shape.outline), size.max_vertices) for shape in polygons], np.int32)
+        parts = Parts(shapes, self._holds(size), self._thrust(size), gravity, jnp.asarray(apart))
+        return parts, jnp.asarray(turns.reshape(-1, size.max_vertices))
 
     def _holds(self, size: Size) -> Holds:
         joints, empty = self._joints, size.num_joints - len(self._joints)
@@ -244,16 +241,15 @@ def check_room(needed: Size, size: Size, what: str) -> None:
 
 
 def _backwards(corners: int, count: int) -> list[int]:
-    """Which corner takes each place when an outline is walked the other way round."""
     return [max(corners - 1 - k, 0) for k in range(count)]
 
 
-def _mirrored(
-    shapes: Shapes, holds: Holds, jets: Jets, gravity: jax.Array, turns: np.ndarray
-) -> tuple[Shapes, Holds, Jets, jax.Array]:
+def mirrored(parts: Parts, turns: jax.Array) -> Parts:
+    """`parts` with left and right swapped; for `turns` see `Sketch.parts`."""
     flip, middle = jnp.array([-1.0, 1.0]), jnp.array([ROOM, 0.0])
-    return (
-        dataclasses.replace(
+    shapes, holds, jets = parts.shapes, parts.holds, parts.jets
+    return Parts(
+        shapes=dataclasses.replace(
             shapes,
             vertices=flip * jnp.take_along_axis(shapes.vertices, turns[..., None], axis=1),
             position=middle + flip * shapes.position,
@@ -262,11 +258,12 @@ def _mirrored(
             angular_velocity=-shapes.angular_velocity,
             wall_role=shapes.wall_role[np.array([0, 1, 3, 2])],
         ),
-        dataclasses.replace(
+        holds=dataclasses.replace(
             holds, at=middle + flip * holds.at, lower=-holds.upper, upper=-holds.lower, motor_speed=-holds.motor_speed
         ),
-        dataclasses.replace(jets, at=middle + flip * jets.at, angle=jnp.pi - jets.angle),
-        flip * gravity,
+        jets=dataclasses.replace(jets, at=middle + flip * jets.at, angle=jnp.pi - jets.angle),
+        gravity=flip * parts.gravity,
+        apart=parts.apart,
     )
 
 

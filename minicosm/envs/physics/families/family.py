@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from minicosm.envs.physics.assemble import Parts, assemble
 from minicosm.envs.physics.config import PhysicsConfig
 from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.engine.size import Size
 from minicosm.envs.physics.level import Level
-from minicosm.envs.physics.sketch import Sketch, check_room
+from minicosm.envs.physics.sketch import Sketch, check_room, mirrored
 
 _NUMBERS = 48  # drawn for each level, at least as many as any variant uses
 
@@ -48,6 +49,7 @@ class Knobs:
     difficulty: float | None = None  # 0 to 1; None: drawn for each level
     variant: str | None = None  # the only one to draw; None: any that fits
     mirrored: bool = True  # whether left and right are swapped in half of the levels
+    shuffled: bool = True  # whether it is drawn for each level which bindings drive what, and which way is forwards
 
     def __post_init__(self) -> None:
         if self.difficulty is not None and not 0 <= self.difficulty <= 1:
@@ -70,25 +72,29 @@ class Family:
 
         Raises ValueError where none does, with the smallest size that works, or for an unknown variant.
         """
+        return assemble(config.slots, self.parts(key, config, knobs))
+
+    def parts(self, key: jax.Array, config: PhysicsConfig, knobs: Knobs = Knobs()) -> Parts:
+        """What the level that `sample` draws is made of."""
         size = config.slots
         draws = [draw for _, draw in self._chosen(size, knobs)]
         which_key, flip_key, level_key = jax.random.split(key, 3)
-        flip = jax.random.bernoulli(flip_key) if knobs.mirrored else False
 
-        def branch(draw: Draw) -> Callable[[jax.Array], Level]:
-            def drawn(key: jax.Array) -> Level:
+        def branch(draw: Draw) -> Callable[[jax.Array], tuple[Parts, jax.Array]]:
+            def drawn(key: jax.Array) -> tuple[Parts, jax.Array]:
                 sketch = Sketch()
                 draw(Dice(key, knobs), sketch)
-                return sketch.level(size, flip)
+                return sketch.parts(size)
 
             return drawn
 
         branches = [branch(draw) for draw in draws]
-        if len(branches) == 1:
-            return branches[0](level_key)
         which = jax.random.randint(which_key, (), 0, len(branches))
-        level: Level = jax.lax.switch(which, branches, level_key)
-        return level
+        parts, turns = jax.lax.switch(which, branches, level_key)
+        if knobs.mirrored:
+            is_mirrored = jax.random.bernoulli(flip_key)
+            parts = jax.tree.map(lambda m, p: jnp.where(is_mirrored, m, p), mirrored(parts, turns), parts)
+        return _shuffled(jax.random.fold_in(key, 1), parts, config) if knobs.shuffled else parts
 
     def fits(self, size: Size) -> bool:
         """Whether any variant fits `size`."""
@@ -116,6 +122,42 @@ class Family:
             name, draw = min(self.variants, key=lambda variant: _needs(variant[1]).num_pairs)
             check_room(_needs(draw), size, f"levels {self.name!r} (its smallest variant, {name!r})")
         return chosen
+
+
+def _shuffled(key: jax.Array, parts: Parts, config: PhysicsConfig) -> Parts:
+    """`parts` with bindings in another order, and with some of them driving their motors the other way round.
+
+    Who always finds the same thing on the same binding learns to do without looking. Several agents keep the bindings
+    that they have, such as one agent a leg.
+    """
+    motors, thrusters = config.num_motor_bindings, config.num_thruster_bindings
+    number = uniform(key, 2 * motors + thrusters)
+    sign = jnp.where(number[:motors] < 0.5, -1.0, 1.0)
+    speed = parts.holds.motor_speed * _looked_up(sign, parts.holds.motor_binding, 1.0)
+    parts = dataclasses.replace(parts, holds=dataclasses.replace(parts.holds, motor_speed=speed))
+    if config.num_agents > 1:
+        return parts
+    holds, jets = parts.holds, parts.jets
+    motor = _looked_up(_ranks(number[motors : 2 * motors]), holds.motor_binding, holds.motor_binding)
+    thruster = _looked_up(_ranks(number[2 * motors :]), jets.binding, jets.binding)
+    return dataclasses.replace(
+        parts,
+        holds=dataclasses.replace(holds, motor_binding=motor),
+        jets=dataclasses.replace(jets, binding=thruster),
+    )
+
+
+def _ranks(number: jax.Array) -> jax.Array:
+    """i32[n]: how many of f32[n] are less than each, a random order if they are random."""
+    return jnp.sum(number < number[:, None], axis=1, dtype=jnp.int32)
+
+
+def _looked_up(table: jax.Array, binding: jax.Array, otherwise: jax.Array | float) -> jax.Array:
+    """The entry of `table` [bindings] for each `binding` i32[n]; `otherwise` for one that it does not have."""
+    value = jnp.broadcast_to(jnp.asarray(otherwise, table.dtype), binding.shape)
+    for index in range(table.shape[0]):
+        value = jnp.where(binding == index, table[index], value)
+    return value
 
 
 @functools.cache
