@@ -89,13 +89,10 @@ class SFL:
     def propose(self, key: jax.Array, index: jax.Array, state: SFLState, play: Player) -> tuple[SFLState, Proposal]:
         """See `Curriculum`."""
         config, count = self.config, self.num_from_buffer
-        refresh_key, draw_key, fresh_key = jax.random.split(key, 3)
-        state = jax.lax.cond(
-            index % config.refresh == 0, lambda: self._refreshed(refresh_key, state, play), lambda: state
-        )
+        fresh_key, draw_key = jax.random.split(key)
+        state, others = self._refreshed(fresh_key, index % config.refresh == 0, state, play)
         slot = jax.random.randint(draw_key, (count,), 0, config.num_kept)
         kept = jax.tree.map(lambda x: x[slot], state.levels)
-        others = fresh(fresh_key, self.env, self.num_envs - count)
         levels = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), kept, others)
         nowhere = jnp.full((self.num_envs - count,), -1, jnp.int32)
         learn = jnp.ones((self.num_envs,), bool)
@@ -113,18 +110,45 @@ class SFL:
             "scored_levels": state.num_scored.astype(jnp.float32),
         }
 
-    def _refreshed(self, key: jax.Array, state: SFLState, play: Player) -> SFLState:
-        """The best of N batches of fresh levels, batch by batch, so that memory holds one at a time."""
-        config = self.config
-        nothing = (state.levels, jnp.full((config.num_kept,), -1.0))
+    def _refreshed(self, key: jax.Array, is_due: jax.Array, state: SFLState, play: Player) -> tuple[SFLState, Any]:
+        """The state, with the best of N batches of fresh levels if `is_due`, and fresh levels for the other worlds.
 
-        def batch(best: tuple[Any, jax.Array], key: jax.Array) -> tuple[tuple[Any, jax.Array], None]:
-            level_key, play_key = jax.random.split(key)
-            levels = fresh(level_key, self.env, config.batch_size)
-            score = learnability(play(play_key, levels, config.num_steps))
-            score, chosen = jax.lax.top_k(jnp.concatenate([best[1], score]), config.num_kept)
-            both = jax.tree.map(lambda a, b: jnp.concatenate([a, b])[chosen], best[0], levels)
-            return (both, score), None
+        The latter are drawn in a round of their own, so that the program holds the generator, which is large, once. A
+        round draws few levels at a time, and memory holds one batch.
+        """
+        config, others = self.config, self.num_envs - self.num_from_buffer
+        piece = max(1, others)
+        pieces = -(-config.batch_size // piece)
+        blank = jax.eval_shape(lambda: fresh(key, self.env, pieces * piece))
 
-        (levels, score), _ = jax.lax.scan(batch, nothing, jax.random.split(key, config.num_batches))
-        return SFLState(levels, score, state.num_scored + config.num_batches * config.batch_size)
+        def drawn(key: jax.Array, count: jax.Array) -> Any:
+            """The first `count` pieces of a batch."""
+
+            def one(i: jax.Array, levels: Any) -> Any:
+                new = fresh(jax.random.fold_in(key, i), self.env, piece)
+                return jax.tree.map(
+                    lambda all_, some: jax.lax.dynamic_update_slice_in_dim(all_, some, i * piece, 0), levels, new
+                )
+
+            return jax.lax.fori_loop(0, count, one, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), blank))
+
+        def turn(i: jax.Array, now: tuple[Any, jax.Array, Any]) -> tuple[Any, jax.Array, Any]:
+            kept, score, for_others = now
+            level_key, play_key = jax.random.split(jax.random.fold_in(key, i))
+            levels = drawn(level_key, jnp.where(i == 0, 1, pieces))
+
+            def choose() -> tuple[Any, jax.Array, Any]:
+                batch = jax.tree.map(lambda x: x[: config.batch_size], levels)
+                found = learnability(play(play_key, batch, config.num_steps))
+                best, chosen = jax.lax.top_k(jnp.concatenate([score, found]), config.num_kept)
+                both = jax.tree.map(lambda a, b: jnp.concatenate([a, b])[chosen], kept, batch)
+                return both, best, for_others
+
+            return jax.lax.cond(i == 0, lambda: (kept, score, jax.tree.map(lambda x: x[:piece], levels)), choose)
+
+        score = jnp.where(is_due, -1.0, state.learnability)
+        nothing = jax.tree.map(lambda x: jnp.zeros((piece, *x.shape[1:]), x.dtype), blank)
+        rounds = 1 + jnp.where(is_due, config.num_batches, 0)
+        levels, score, for_others = jax.lax.fori_loop(0, rounds, turn, (state.levels, score, nothing))
+        num_scored = state.num_scored + jnp.where(is_due, config.num_batches * config.batch_size, 0)
+        return SFLState(levels, score, num_scored), jax.tree.map(lambda x: x[:others], for_others)

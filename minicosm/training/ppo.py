@@ -83,11 +83,12 @@ class Learner:
         """Fresh parameters in freshly seeded worlds."""
         net_key, play_key = jax.random.split(key)
         params = self.agent.init(net_key)
-        opening = start(self.worlds, self.agent, play_key, spread=self.spread)
-        teaching = None
-        if self.curriculum is not None:
+        if self.curriculum is None:
+            opening, teaching = start(self.worlds, self.agent, play_key, spread=self.spread), None
+        else:
             init_key, teach_key = jax.random.split(jax.random.fold_in(key, 1))
             levels = fresh(init_key, self.worlds.env, self.config.num_envs)  # played by nobody
+            opening = start(self.worlds, self.agent, play_key, self.spread.own(levels), self.spread)
             proposal = not_in_buffer(levels, self.config.num_envs)
             teaching = Teaching(self.curriculum.init(init_key), proposal, empty(opening.reset.shape[0]), teach_key)
         return TrainState(params, self._optimizer.init(params), opening, jnp.zeros((), jnp.int32), teaching)

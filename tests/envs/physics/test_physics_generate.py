@@ -1,5 +1,7 @@
 """Random levels and families: valid, reproducible, varied, and of every size."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -111,6 +113,28 @@ def test_a_knob_sets_the_difficulty_and_the_variant():
         throw.sample(keys[0], config, Knobs(variant="flik"))
     with pytest.raises(ValueError, match="from 0 to 1"):
         Knobs(difficulty=2.0)
+
+
+def test_families_shuffle_what_drives_what_and_which_way_is_forwards():
+    keys = jax.random.split(jax.random.key(2), 256)
+
+    def walkers(num_agents=1, **knobs):
+        config = dataclasses.replace(config_of("l"), num_agents=num_agents)
+        knobs = Knobs(variant="walker", mirrored=False, difficulty=0.5, **knobs)
+        levels = jax.jit(jax.vmap(lambda key: FAMILIES["locomotion"].sample(key, config, knobs)))(keys)
+        return np.asarray(levels.motor_binding[:, :4]), np.asarray(levels.motor_speed[:, :4]), levels
+
+    drawn, speed, plain = walkers(shuffled=False)
+    assert (drawn == drawn[0]).all() and (speed == speed[0]).all()
+    binding, turned, levels = walkers()
+    assert all(set(row) == {0, 1, 2, 3} for row in binding)
+    assert len(np.unique(binding, axis=0)) == 24  # every order of four
+    np.testing.assert_array_equal(np.abs(turned), np.abs(speed))
+    assert (np.abs(np.mean(np.sign(turned), axis=0)) < 0.25).all()
+    np.testing.assert_array_equal(levels.scene.vertices, plain.scene.vertices)
+    np.testing.assert_array_equal(levels.position, plain.position)
+    of_legs, turned, _ = walkers(num_agents=2)  # each agent keeps its leg
+    assert (of_legs == drawn).all() and (np.sign(turned) != np.sign(speed)).any()
 
 
 def test_mixtures_have_the_shares_that_they_name():
