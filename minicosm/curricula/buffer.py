@@ -96,8 +96,8 @@ def empty(like: Any, capacity: int, num_agents: int) -> LevelBuffer:
     """A buffer of `capacity` places for levels such as `like`, one level, abstract or not."""
     return LevelBuffer(
         levels=jax.tree.map(lambda x: jnp.zeros((capacity, *x.shape), x.dtype), like),
-        score=jnp.full((capacity,), EMPTY),
-        best_return=jnp.full((capacity, num_agents), -jnp.inf),
+        score=jnp.full((capacity,), EMPTY, jnp.float32),
+        best_return=jnp.full((capacity, num_agents), -jnp.inf, jnp.float32),
         last_played=jnp.zeros((capacity,), jnp.int32),
         print=jnp.zeros((capacity, 2), jnp.uint32),
         clock=jnp.zeros((), jnp.int32),

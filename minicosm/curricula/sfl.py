@@ -82,7 +82,7 @@ class SFL:
         levels = jax.eval_shape(lambda: fresh(key, self.env, count))
         return SFLState(
             levels=jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), levels),
-            learnability=jnp.full((count,), -1.0),
+            learnability=jnp.full((count,), -1.0, jnp.float32),
             num_scored=jnp.zeros((), jnp.int32),
         )
 

@@ -26,6 +26,10 @@ class ActionDistribution(Protocol):
         """K, numbers that the net puts out for each agent."""
 
     @property
+    def elements(self) -> tuple[int, ...]:
+        """How many of them each element of the action has."""
+
+    @property
     def num_scales(self) -> int:
         """Learned numbers that do not depend on the observation."""
 
@@ -60,6 +64,11 @@ class Categorical:
     def num_parameters(self) -> int:
         """K, one logit for each option of each choice."""
         return sum(self.counts)
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """The options of each choice."""
+        return self.counts
 
     @property
     def num_scales(self) -> int:
@@ -129,6 +138,11 @@ class Gaussian:
     def num_parameters(self) -> int:
         """K, a mean for each element."""
         return self.space.size
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """One each."""
+        return (1,) * self.space.size
 
     @property
     def num_scales(self) -> int:

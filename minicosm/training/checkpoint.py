@@ -104,8 +104,8 @@ def load_config(run_dir: str | os.PathLike[str]) -> PPOConfig:
     try:
         network = fields["network"]
         widths = {name: tuple(value) for name, value in network.items() if isinstance(value, list)}
-        if network.get("kind") == "set":
-            network = {"queries": 0, **network}  # a run from before there were queries has none
+        if network.get("kind") in ("set", "transformer"):
+            network = {"queries": 0, "controls": False, **network}  # a run from before there were any has none
         network = NetworkConfig(**{**network, **widths})
         return PPOConfig(**{**fields, "network": network})
     except (KeyError, TypeError, ValueError, AttributeError) as error:

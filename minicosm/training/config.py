@@ -34,6 +34,7 @@ class NetworkConfig:
     activation: Literal["tanh", "relu"] = "tanh"
     width: int = 32  # "set", "transformer": columns of an entity's encoding
     queries: int = 8  # "set": nodes that attention picks out and tells all others of; 0 for none
+    controls: bool = True  # "set", "transformer": a head for each control, told of the links that it drives
     heads: int = 4  # "transformer": attention heads, which share the columns
     layers: int = 1  # "transformer": blocks
     channels: tuple[int, ...] = (16, 32, 32)  # "cnn": of each convolution
@@ -56,6 +57,7 @@ class NetworkConfig:
         for name in ("width", "heads", "layers"):
             _need(self, name, _is_whole(getattr(self, name), 1), "a whole number from 1")
         _need(self, "queries", _is_whole(self.queries, 0), "a whole number from 0")
+        _need(self, "controls", isinstance(self.controls, bool), "True or False")
         _need(self, "width", self.width % self.heads == 0, f"a multiple of heads, {self.heads}")
         _need(self, "activation", self.activation in ("tanh", "relu"), "'tanh' or 'relu'")
         _need(self, "memory", _is_whole(self.memory, 1), "a whole number from 1")

@@ -36,7 +36,7 @@ def empty(num_lanes: int) -> Tally:
     none = jnp.zeros((num_lanes,))
     return Tally(
         **{field.name: none for field in dataclasses.fields(Tally) if field.name != "max_return"},
-        max_return=jnp.full((num_lanes,), -jnp.inf),
+        max_return=jnp.full((num_lanes,), -jnp.inf, jnp.float32),
     )
 
 

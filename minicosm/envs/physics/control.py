@@ -58,6 +58,12 @@ def action_space(config: PhysicsConfig) -> Space:
     return Discrete(1 + 2 * dealt.num_motors + dealt.num_thrusters)
 
 
+def num_controls(config: PhysicsConfig) -> int:
+    """Motors and thrusters of each agent, those that drive nothing included."""
+    dealt = split(config)
+    return dealt.num_motors + dealt.num_thrusters
+
+
 def num_options(config: PhysicsConfig) -> int:
     """K of `action_mask`."""
     dealt = split(config)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
-from minicosm.envs.physics.control import action_mask, bound, num_options, split
+from minicosm.envs.physics.control import action_mask, bound, num_controls, num_options, split
 from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
 from minicosm.envs.spaces import ACTION_MASK, Box, Dict, Space
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 LIMIT = 4.0  # of every field's size
 SPEED, SPIN = 10.0, 10.0  # m/s and rad/s that count as 1
-INDICES = ("joint_ends", "thruster_shape", "pair_ends")  # parts that hold numbers of shapes: not in the flat form
+CONTROLS = ("joint_control", "thruster_control")  # parts that hold elements of the agent's action
+INDICES = ("joint_ends", "thruster_shape", "pair_ends", *CONTROLS)  # parts that hold numbers: not in the flat form
 
 
 def space(config: PhysicsConfig) -> Space:
@@ -34,9 +35,9 @@ def space(config: PhysicsConfig) -> Space:
     shapes = _shapes(config)
     if config.observation_kind == "flat":
         return Box(-LIMIT, LIMIT, (sum(math.prod(shape) for name, shape in shapes.items() if name not in INDICES),))
-    last = config.slots.num_shapes - 1
+    last = dict.fromkeys(INDICES, config.slots.num_shapes - 1) | dict.fromkeys(CONTROLS, num_controls(config))
     parts = {
-        name: Box(0, last, shape, "int32") if name in INDICES else Box(-LIMIT, LIMIT, shape)
+        name: Box(0, last[name], shape, "int32") if name in INDICES else Box(-LIMIT, LIMIT, shape)
         for name, shape in shapes.items()
         if math.prod(shape) > 0
     }
@@ -53,9 +54,11 @@ def _shapes(config: PhysicsConfig) -> dict[str, tuple[int, ...]]:
         "shape_mask": (size.num_shapes,),
         "joints": (size.num_joints, 20 + config.num_motor_bindings),
         "joint_ends": (size.num_joints, 2),
+        "joint_control": (size.num_joints,),
         "joint_mask": (size.num_joints,),
         "thrusters": (size.num_thrusters, 11 + config.num_thruster_bindings),
         "thruster_shape": (size.num_thrusters,),
+        "thruster_control": (size.num_thrusters,),
         "thruster_mask": (size.num_thrusters,),
         "gravity": (2,),
     }
@@ -95,7 +98,10 @@ def _entities(state: State, config: PhysicsConfig) -> dict[str, jax.Array]:
     present = level.present.astype(jnp.float32)
     has_joint = level.scene.joints.active.astype(jnp.float32)
     has_motor, has_thruster = level.motor_torque > 0.0, level.thruster_force > 0.0
-    owns_motor, owns_thruster = _owned(level, config)
+    motor, thruster = _driven_by(level, config)
+    none = num_controls(config)
+    owns_motor, owns_thruster = (motor < none).astype(jnp.float32), (thruster < none).astype(jnp.float32)
+    motor, thruster = jnp.where(has_motor, motor, none), jnp.where(has_thruster, thruster, none)
     joints = _with_owner(_of_joints(state, config), owns_motor * has_motor, has_joint)
     thrusters = _with_owner(_of_thrusters(state, config), owns_thruster, has_thruster.astype(jnp.float32))
     parts = {
@@ -103,9 +109,11 @@ def _entities(state: State, config: PhysicsConfig) -> dict[str, jax.Array]:
         "shape_mask": present,
         "joints": joints,
         "joint_ends": jnp.stack([level.scene.joints.shape_a, level.scene.joints.shape_b], axis=-1),
+        "joint_control": motor,
         "joint_mask": has_joint,
         "thrusters": thrusters,
         "thruster_shape": level.scene.thrusters.shape,
+        "thruster_control": thruster,
         "thruster_mask": has_thruster.astype(jnp.float32),
         "gravity": level.scene.gravity / 10.0,
     }
@@ -113,7 +121,7 @@ def _entities(state: State, config: PhysicsConfig) -> dict[str, jax.Array]:
         parts |= _pairs(level)
     for name in parts.keys() - INDICES:
         parts[name] = jnp.clip(parts[name], -LIMIT, LIMIT)
-    for name in parts.keys() - {"joints", "thrusters"}:
+    for name in parts.keys() - {"joints", "thrusters", *CONTROLS}:
         parts[name] = jnp.broadcast_to(parts[name], (agents, *parts[name].shape))
     return parts | ({"agent": jnp.eye(agents)} if agents > 1 else {})
 
@@ -124,17 +132,21 @@ def _with_owner(features: jax.Array, owned: jax.Array, mask: jax.Array) -> jax.A
     return jnp.concatenate([shared, owned[..., None]], axis=-1) * mask[:, None]
 
 
-def _owned(level: Level, config: PhysicsConfig) -> tuple[jax.Array, jax.Array]:
-    """f32[A, J] and f32[A, T]: 1 where the agent's own actions drive it."""
-    owner = split(config).owner == np.arange(config.num_agents)[:, None]
-    motors, thrusters = owner[:, : config.num_motor_bindings], owner[:, config.num_motor_bindings :]
-    return _lookup(motors, level.motor_binding), _lookup(thrusters, level.thruster_binding)
+def _driven_by(level: Level, config: PhysicsConfig) -> tuple[jax.Array, jax.Array]:
+    """i32[A, J] and i32[A, T]: which element of the agent's own action drives it, `num_controls` for none of them."""
+    dealt, none = split(config), num_controls(config)
+    owner, column = dealt.owner, dealt.source % max(1, none)
+    table = np.where(owner == np.arange(config.num_agents)[:, None], column, none)  # [A, bindings]
+    motors, thrusters = table[:, : config.num_motor_bindings], table[:, config.num_motor_bindings :]
+    return _lookup(motors, level.motor_binding, none), _lookup(thrusters, level.thruster_binding, none)
 
 
-def _lookup(table: np.ndarray, binding: jax.Array) -> jax.Array:
-    """f32[A, n]: the column of bool[A, bindings] that `binding` i32[n] says; 0 for what is automatic."""
-    rows = [jnp.any(jnp.stack([binding == k for k in np.flatnonzero(row)] or [binding < -1]), axis=0) for row in table]
-    return jnp.stack(rows).astype(jnp.float32)
+def _lookup(table: np.ndarray, binding: jax.Array, otherwise: int) -> jax.Array:
+    """i32[A, n]: the column of [A, bindings] that `binding` i32[n] says; `otherwise` for what is automatic."""
+    found = jnp.full((table.shape[0], *binding.shape), otherwise, jnp.int32)
+    for k, column in enumerate(table.T):
+        found = jnp.where(binding == k, column[:, None].astype(np.int32), found)
+    return found
 
 
 def _of_shapes(state: State) -> jax.Array:

@@ -26,10 +26,10 @@ class ActorCritic(nn.Module):
     """
 
     config: NetworkConfig
-    num_parameters: int
+    elements: tuple[int, ...]  # parameters of each element of the action, K together
     num_scales: int
     num_agents: int = 1  # A of each world; agents of one world are adjacent lanes
-    encoder: nn.Module | None = None  # from f32[T, N, F] to f32[T, N, D]
+    encoder: nn.Module | None = None  # from f32[T, N, F] to `Encoded`
 
     @nn.compact
     def __call__(
@@ -44,7 +44,7 @@ class ActorCritic(nn.Module):
         log_std = jnp.zeros((0,))
         if self.num_scales > 0:
             log_std = self.param("log_std", nn.initializers.constant(config.log_std), (self.num_scales,))
-        own = features if self.encoder is None else self.encoder(features)
+        own, controls = (features, None) if self.encoder is None else self.encoder(features)
         seen = self._of_all_agents(own) if config.critic == "central" else own
         if config.recurrent:
             actor, critic, memory = self._remember(own, seen, reset, memory)
@@ -53,9 +53,23 @@ class ActorCritic(nn.Module):
         else:
             actor = self._layers(own, config.hidden, "actor")
             critic = self._layers(seen, config.hidden, "critic")
-        parameters = Dense(self.num_parameters, kernel_init=_orthogonal(0.01), name="policy")(actor)
+        if controls is None:
+            parameters = Dense(sum(self.elements), kernel_init=_orthogonal(0.01), name="policy")(actor)
+        else:
+            parameters = self._by_controls(actor, controls)
         values = Dense(1, kernel_init=_orthogonal(1.0), name="value")(critic)
         return parameters, log_std, values[..., 0], memory
+
+    def _by_controls(self, actor: jax.Array, controls: jax.Array) -> jax.Array:
+        """f32[T, N, K]: each element's parameters, of what it drives f32[T, N, E, W]; alike ones share a layer."""
+        inner = Dense(controls.shape[-1], kernel_init=_orthogonal(2**0.5), name="control")(controls)
+        told = Dense(controls.shape[-1], use_bias=False, kernel_init=_orthogonal(1.0), name="control_told")(actor)
+        inner = self._activate(inner + told[..., None, :])
+        heads = {
+            count: Dense(count, kernel_init=_orthogonal(0.01), name=f"policy_{count}") for count in set(self.elements)
+        }
+        parts = [heads[count](inner[..., i, :]) for i, count in enumerate(self.elements)]
+        return jnp.concatenate(parts, axis=-1)
 
     def _remember(
         self, own: jax.Array, seen: jax.Array, reset: jax.Array, memory: jax.Array
@@ -84,7 +98,9 @@ class ActorCritic(nn.Module):
         return jnp.concatenate([everyone, which], axis=-1).reshape(ticks, lanes, -1)
 
     def _layers(self, x: jax.Array, widths: tuple[int, ...], name: str) -> jax.Array:
-        activate = {"tanh": jnp.tanh, "relu": nn.relu}[self.config.activation]
         for i, width in enumerate(widths):
-            x = activate(Dense(width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(x))
+            x = self._activate(Dense(width, kernel_init=_orthogonal(2**0.5), name=f"{name}_{i}")(x))
         return x
+
+    def _activate(self, x: jax.Array) -> jax.Array:
+        return jnp.tanh(x) if self.config.activation == "tanh" else nn.relu(x)

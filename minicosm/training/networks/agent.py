@@ -52,8 +52,10 @@ class Agent:
     @property
     def net(self) -> ActorCritic:
         """The net; see `ActorCritic.__call__`."""
-        distribution, encoder = self.distribution, encoder_for(self.config, self.observation_space)
-        return ActorCritic(self.config, distribution.num_parameters, distribution.num_scales, self.num_agents, encoder)
+        distribution = self.distribution
+        elements = distribution.elements
+        encoder = encoder_for(self.config, self.observation_space, len(elements))
+        return ActorCritic(self.config, elements, distribution.num_scales, self.num_agents, encoder)
 
     def features(self, observation: Any, num_leading: int) -> jax.Array:
         """f32[..., F]: the observation as the net sees it, behind `num_leading` leading axes.

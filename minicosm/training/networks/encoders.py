@@ -18,19 +18,22 @@ _ENTITIES = "entities, a Dict of sets with masks, such as physics with observati
 _PICTURES = "a picture or grid, a bounded Box of shape [height, width, channels] or a Dict with one, such as maze's"
 
 
-def encoder_for(config: NetworkConfig, space: Space) -> nn.Module | None:
-    """The encoder of observations from `space`, f32[..., D] of flat features; None where layers read these themselves.
+def encoder_for(config: NetworkConfig, space: Space, num_controls: int = 0) -> nn.Module | None:
+    """The encoder of observations from `space`, from flat features to `Encoded`; None where layers read these themselves.
 
-    Raises ValueError for observations that the kind of net cannot read.
+    `num_controls` is how many elements of the action have a head of their own, where links name them. Raises ValueError for observations that the kind of net cannot read.
     """
     activate = {"tanh": jnp.tanh, "relu": nn.relu}[config.activation]
     if config.kind == "mlp":
         return None
     try:
+        num_controls = num_controls if config.controls else 0
         if config.kind == "set":
-            return SetEncoder(entity_layout(space), config.width, config.queries, activate)
+            return SetEncoder(entity_layout(space), config.width, config.queries, num_controls, activate)
         if config.kind == "transformer":
-            return EntityTransformer(entity_layout(space), config.width, config.heads, config.layers, activate)
+            return EntityTransformer(
+                entity_layout(space), config.width, config.heads, config.layers, num_controls, activate
+            )
         return PictureEncoder(picture_layout(space), config.channels, activate)
     except ValueError as error:
         raise ValueError(

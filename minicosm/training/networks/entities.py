@@ -2,14 +2,17 @@
 
 An observation of entities is a Dict of sets. A set `things` f32[n, k] comes with `thing_mask` f32[n], 1 where a row
 holds something. One set is of nodes; the others are of links, each of which names, in the integers `thing_…` [n] or
-[n, ends], the rows of the nodes on which it hangs. What is left of the Dict describes the whole. No parameter's shape
+[n, ends], the rows of the nodes on which it hangs, and in `thing_control` i[n] may name the element of the action that
+drives it. What is left of the Dict describes the whole. No parameter's shape
 depends on a set's number of rows, so that one net serves scenes of every size.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +38,7 @@ class EntitySet:
     rows: Part  # [n, k]
     mask: Part  # [n]
     ends: Part | None  # i[n] or i[n, ends]: rows of the nodes on which each hangs
+    control: Part | None = None  # i[n]: the element of the action that drives it, one beyond the last for none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +56,8 @@ def entity_layout(space: Space) -> EntityLayout:
         raise ValueError("it is not a Dict")
     parts = {part.name: part for part in parts_of(space)}
     sets = [_set_of(part, parts) for part in parts.values() if isinstance(part.space, Box) and _is_rows(part)]
-    taken = {ACTION_MASK} | {p.name for found in sets for p in (found.rows, found.mask, found.ends) if p is not None}
+    used = [p for found in sets for p in (found.rows, found.mask, found.ends, found.control)]
+    taken = {ACTION_MASK} | {p.name for p in used if p is not None}
     nodes = [found for found in sets if found.ends is None]
     if len(nodes) != 1:
         names = ", ".join(repr(found.rows.name) for found in nodes) or "none"
@@ -70,10 +75,20 @@ def _set_of(rows: Part, parts: dict[str, Part]) -> EntitySet:
     mask = parts.get(f"{one}_mask")
     if mask is None or mask.space.shape != rows.space.shape[:1]:
         raise ValueError(f"its set {rows.name!r} has no mask {one}_mask of shape {rows.space.shape[:1]}")
-    ends = [part for name, part in parts.items() if name.startswith(f"{one}_") and part.is_whole]
+    control = parts.get(f"{one}_control")
+    ends = [
+        part for name, part in parts.items() if name.startswith(f"{one}_") and part.is_whole and part is not control
+    ]
     if len(ends) > 1:
         raise ValueError(f"its set {rows.name!r} has more than one array of row numbers")
-    return EntitySet(rows, mask, ends[0] if ends else None)
+    return EntitySet(rows, mask, ends[0] if ends else None, control)
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of an observation."""
+
+    seen: jax.Array  # f32[..., D]
+    controls: jax.Array | None = None  # f32[..., E, W]  of each element of the action, of the links that it drives
 
 
 class SetEncoder(nn.Module):
@@ -86,23 +101,27 @@ class SetEncoder(nn.Module):
     layout: EntityLayout
     width: int  # W, of an entity's encoding
     queries: int  # Q, nodes that are picked out; 0: pools alone
+    num_controls: int  # E, elements of the action that are told apart; 0: none
     activate: Activation
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> jax.Array:
-        """f32[..., D] of flat features f32[..., F]: picked nodes, each kind's mean and greatest, and what is left."""
+    def __call__(self, features: jax.Array) -> Encoded:
+        """Of flat features f32[..., F]: picked nodes, each kind's mean and greatest, and what is left; and by controls."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
         rows = layout.nodes.rows.read(features)
         picked = self._picked(rows, there) if self.queries > 0 else None
         nodes = self._encoded(rows, picked, layout.nodes.rows.name)
         pooled = [*([] if picked is None else [picked]), pool(nodes, there)]
+        encoded = []
         for link in layout.links:
             rows = link.rows.read(features)
             ends = jnp.einsum("...les,...sw->...lew", incidence(link, layout.nodes, features), nodes)
             rows = jnp.concatenate([rows, ends.reshape(*rows.shape[:-1], -1)], axis=-1)
-            pooled.append(pool(self._encoded(rows, picked, link.rows.name), link.mask.read(features)))
-        return jnp.concatenate([*pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
+            encoded.append(self._encoded(rows, picked, link.rows.name))
+            pooled.append(pool(encoded[-1], link.mask.read(features)))
+        seen = jnp.concatenate([*pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
+        return Encoded(seen, by_control(layout, encoded, features, self.num_controls))
 
     def _picked(self, rows: jax.Array, there: jax.Array) -> jax.Array:
         """f32[..., Q k]: for each query, the mean of the rows f32[..., n, k] that are there, as it weighs them."""
@@ -135,11 +154,12 @@ class EntityTransformer(nn.Module):
     width: int  # W, of a token, a multiple of `heads`
     heads: int
     layers: int
+    num_controls: int  # E, elements of the action that are told apart; 0: none
     activate: Activation
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> jax.Array:
-        """f32[..., D] of flat features f32[..., F]: the tokens' mean and greatest in W columns, and what is left."""
+    def __call__(self, features: jax.Array) -> Encoded:
+        """Of flat features f32[..., F]: the tokens' mean and greatest in W columns, and what is left; and by controls."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
         tokens = self._dense(layout.nodes.rows.read(features), self.width, layout.nodes.rows.name)
@@ -154,15 +174,25 @@ class EntityTransformer(nn.Module):
             tokens += self._attended(self._normal(tokens, f"attended_normal_{i}"), there, f"attended_{i}")
             inner = self._dense(self._normal(tokens, f"inner_normal_{i}"), 2 * self.width, f"inner_{i}")
             tokens += self._dense(self.activate(inner), self.width, f"outer_{i}")
-        pooled = pool(self._normal(tokens, "normal"), there)
-        return jnp.concatenate([pooled, *(part.numbers(features) for part in layout.others)], axis=-1)
+        normal = self._normal(tokens, "normal")
+        seen = jnp.concatenate([pool(normal, there), *(part.numbers(features) for part in layout.others)], axis=-1)
+        if self.num_controls == 0:
+            return Encoded(seen)
+        encoded = [
+            self._told(normal, rows, hangs_on, f"{link.rows.name}_last")
+            for link, (rows, hangs_on) in zip(layout.links, links, strict=True)
+        ]
+        return Encoded(seen, by_control(layout, encoded, features, self.num_controls))
+
+    def _told(self, tokens: jax.Array, rows: jax.Array, hangs_on: jax.Array, name: str) -> jax.Array:
+        """f32[..., L, W]: the links f32[..., L, W], told of the nodes at their ends."""
+        ends = jnp.einsum("...les,...sw->...lew", hangs_on, tokens)
+        return self.activate(rows + self._dense(ends.reshape(*rows.shape[:-1], -1), self.width, f"{name}_ends"))
 
     def _heard(self, tokens: jax.Array, rows: jax.Array, hangs_on: jax.Array, name: str) -> jax.Array:
         """f32[..., S, W]: what the links f32[..., L, W], told of the nodes at their ends, say to each of these."""
-        ends = jnp.einsum("...les,...sw->...lew", hangs_on, tokens)
-        ends = self._dense(ends.reshape(*rows.shape[:-1], -1), self.width, f"{name}_ends")
         num_ends = hangs_on.shape[-2]
-        said = self._dense(self.activate(rows + ends), num_ends * self.width, f"{name}_said")
+        said = self._dense(self._told(tokens, rows, hangs_on, name), num_ends * self.width, f"{name}_said")
         said = said.reshape(*rows.shape[:-1], num_ends, self.width)
         return jnp.einsum("...les,...lew->...sw", hangs_on, said)
 
@@ -195,6 +225,19 @@ def incidence(link: EntitySet, nodes: EntitySet, features: jax.Array) -> jax.Arr
     there = link.mask.read(features)
     ends = ends.reshape(*there.shape, -1)
     return jax.nn.one_hot(ends, nodes.rows.space.shape[0]) * there[..., None, None]
+
+
+def by_control(
+    layout: EntityLayout, encoded: Sequence[jax.Array], features: jax.Array, num_controls: int
+) -> jax.Array | None:
+    """f32[..., E, W]: of each element of the action, the sum of the encoded links f32[..., L, W] that it drives."""
+    sums = []
+    for link, rows in zip(layout.links, encoded, strict=True):
+        if link.control is not None and num_controls > 0:
+            drives = jax.nn.one_hot(link.control.read(features).astype(jnp.int32), num_controls)
+            drives *= link.mask.read(features)[..., None]
+            sums.append(jnp.einsum("...le,...lw->...ew", drives, rows))
+    return functools.reduce(jnp.add, sums) if sums else None
 
 
 def pool(rows: jax.Array, there: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from minicosm.envs.spaces import Box, Space
 from minicosm.training.networks.dense import Dense
+from minicosm.training.networks.entities import Encoded
 from minicosm.training.networks.layout import Part, parts_of
 
 try:
@@ -55,15 +56,15 @@ class PictureEncoder(nn.Module):
     activate: Callable[[jax.Array], jax.Array]
 
     @nn.compact
-    def __call__(self, features: jax.Array) -> jax.Array:
-        """f32[..., D] of flat features [..., F]."""
+    def __call__(self, features: jax.Array) -> Encoded:
+        """Of flat features [..., F]."""
         x = planes(self.layout.picture, features)
         for i, width in enumerate(self.channels):
             size, stride = _squares(min(x.shape[-3:-1]))
             dense = Dense(width, kernel_init=nn.initializers.orthogonal(2**0.5), name=f"convolution_{i}")
             x = self.activate(dense(patches(x, size, stride)))
         flat = x.reshape(*x.shape[:-3], -1)
-        return jnp.concatenate([flat, *(part.numbers(features) for part in self.layout.others)], axis=-1)
+        return Encoded(jnp.concatenate([flat, *(part.numbers(features) for part in self.layout.others)], axis=-1))
 
 
 def planes(picture: Part, features: jax.Array) -> jax.Array:
