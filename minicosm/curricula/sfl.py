@@ -144,7 +144,10 @@ class SFL:
                 both = jax.tree.map(lambda a, b: jnp.concatenate([a, b])[chosen], kept, batch)
                 return both, best, for_others
 
-            return jax.lax.cond(i == 0, lambda: (kept, score, jax.tree.map(lambda x: x[:piece], levels)), choose)
+            chosen: tuple[Any, jax.Array, Any] = jax.lax.cond(
+                i == 0, lambda: (kept, score, jax.tree.map(lambda x: x[:piece], levels)), choose
+            )
+            return chosen
 
         score = jnp.where(is_due, -1.0, state.learnability)
         nothing = jax.tree.map(lambda x: jnp.zeros((piece, *x.shape[1:]), x.dtype), blank)

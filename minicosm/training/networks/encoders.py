@@ -19,9 +19,10 @@ _PICTURES = "a picture or grid, a bounded Box of shape [height, width, channels]
 
 
 def encoder_for(config: NetworkConfig, space: Space, num_controls: int = 0) -> nn.Module | None:
-    """The encoder of observations from `space`, from flat features to `Encoded`; None where layers read these themselves.
+    """The encoder of observations from `space`, from flat features to `Encoded`; None where layers read these.
 
-    `num_controls` is how many elements of the action have a head of their own, where links name them. Raises ValueError for observations that the kind of net cannot read.
+    `num_controls` is how many elements of the action there are to tell apart, where links name them. Raises ValueError
+    for observations that the kind of net cannot read.
     """
     activate = {"tanh": jnp.tanh, "relu": nn.relu}[config.activation]
     if config.kind == "mlp":

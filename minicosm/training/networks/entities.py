@@ -106,7 +106,7 @@ class SetEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, features: jax.Array) -> Encoded:
-        """Of flat features f32[..., F]: picked nodes, each kind's mean and greatest, and what is left; and by controls."""
+        """Of flat features f32[..., F]. Seen are picked nodes, each kind's mean and greatest, and what is left."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
         rows = layout.nodes.rows.read(features)
@@ -159,7 +159,7 @@ class EntityTransformer(nn.Module):
 
     @nn.compact
     def __call__(self, features: jax.Array) -> Encoded:
-        """Of flat features f32[..., F]: the tokens' mean and greatest in W columns, and what is left; and by controls."""
+        """Of flat features f32[..., F]. Seen are the tokens' mean and greatest in W columns, and what is left."""
         layout = self.layout
         there = layout.nodes.mask.read(features)
         tokens = self._dense(layout.nodes.rows.read(features), self.width, layout.nodes.rows.name)
@@ -230,10 +230,13 @@ def incidence(link: EntitySet, nodes: EntitySet, features: jax.Array) -> jax.Arr
 def by_control(
     layout: EntityLayout, encoded: Sequence[jax.Array], features: jax.Array, num_controls: int
 ) -> jax.Array | None:
-    """f32[..., E, W]: of each element of the action, the sum of the encoded links f32[..., L, W] that it drives."""
+    """f32[..., E, W]: of each element of the action, the sum of the encoded links f32[..., L, W] that it drives.
+
+    None where no links name elements, or not those of this action: one choice among all controls has a single element.
+    """
     sums = []
     for link, rows in zip(layout.links, encoded, strict=True):
-        if link.control is not None and num_controls > 0:
+        if link.control is not None and getattr(link.control.space, "high", None) == num_controls:
             drives = jax.nn.one_hot(link.control.read(features).astype(jnp.int32), num_controls)
             drives *= link.mask.read(features)[..., None]
             sums.append(jnp.einsum("...le,...lw->...ew", drives, rows))

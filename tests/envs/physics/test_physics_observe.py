@@ -103,6 +103,14 @@ def test_options_that_do_nothing_are_masked():
     assert "action_mask" not in seen(ENTITIES, cart())[0]
 
 
+def test_links_name_the_element_of_the_action_that_drives_them():
+    first, _ = seen(ENTITIES, cart())
+    assert first["joint_control"][0].tolist() == [0, 3] and first["thruster_control"][0].tolist() == [5, 6]
+    first, _ = seen(dataclasses.replace(ENTITIES, num_agents=2), cart())
+    assert first["joint_control"].tolist() == [[0, 3], [3, 1]]  # 3: none of its own
+    assert first["thruster_control"].tolist() == [[2, 3], [3, 3]]
+
+
 def test_rows_of_what_is_absent_are_zero():
     first, _ = seen(ENTITIES, cart())
     for entity in ("shape", "joint", "thruster"):
