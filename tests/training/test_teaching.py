@@ -8,6 +8,9 @@ from test_train import assert_same_bits, values_of
 from minicosm import curricula
 from minicosm.envs.maze import Maze, MazeConfig
 from minicosm.training import NetworkConfig, PPOConfig, load_env, train
+from minicosm.training.networks import Agent
+from minicosm.training.ppo import Learner
+from minicosm.wrappers import AutoReplay, EpisodeStats
 
 MAZE = Maze(MazeConfig(height=5, width=5, num_walls=6, max_steps=16, view_kind="flat"))
 SMALL = {
@@ -42,6 +45,17 @@ def test_a_run_with_a_curriculum_resumes_bit_for_bit(name, tmp_path):
     assert_same_bits(whole.state, resumed.state)
     assert values_of(whole.curve) == values_of(resumed.curve)
     assert load_env(tmp_path / "run") == MAZE
+
+
+@pytest.mark.parametrize("name", ["dr", "accel", "sfl"])
+def test_updates_leave_the_types_that_they_were_given(name):
+    """Weak types included: otherwise the second chunk of updates would compile all anew, which can take minutes."""
+    env = EpisodeStats(AutoReplay(MAZE, 6))
+    learner = Learner(env, Agent.of(MAZE, config().network), config(), made(name))
+    before = jax.eval_shape(learner.init, jax.random.key(0))
+    after, _ = jax.eval_shape(lambda state: learner.update(state, 0), before)
+    types = [jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), state) for state in (before, after)]
+    assert types[0] == types[1]
 
 
 def test_levels_stay_until_every_world_has_ended_an_episode():
