@@ -156,10 +156,9 @@ def test_only_a_net_with_memory_learns_what_must_be_remembered(recall, recurrent
 
 
 def test_a_robot_learns_to_navigate():
-    """On a tiny map, in seconds once compiled; these settings reach 0.71 to 0.76, random actions 0.04."""
+    """On a tiny map, in seconds once compiled; these settings reach 0.78 to 0.86, random actions 0.04."""
     config = default_config(
-        NAV, num_envs=32, num_steps=32, total_steps=32 * 32 * 600, learning_rate=2e-3, anneal=False,
-        updates_per_chunk=100,
+        NAV, num_envs=32, num_steps=32, total_steps=32 * 32 * 600, learning_rate=2e-3, updates_per_chunk=100,
     )  # fmt: skip
     result = train(NAV, config)
     levels = sample_levels(NAV, jax.random.key(1), 300)
