@@ -1,4 +1,4 @@
-"""Every example runs for a moment, prints figures, and is short; longer runs are in docs/libraries.md."""
+"""Every example runs for a moment, prints figures, and is short; longer runs are in docs/libraries/index.md."""
 
 import importlib.util
 import math
