@@ -17,18 +17,18 @@ Fence: TypeAlias = Callable[[jax.Array], jax.Array]
 _LONGEST = 64  # axis that is unrolled
 
 
-def fence(probe: jax.Array) -> Fence:
-    """A function that returns its argument, of one axis or more, unchanged: computed once however often it is used.
+def fence(probe: jax.Array, size: int) -> Fence:
+    """A function that returns its argument, of at most `size` entries, unchanged: computed once however often used.
 
     It divides by one: divisions count as expensive, and are never computed twice. So that the compiler does not see
     the one, it is told from `probe`, any float of the program's input; and one for each value, since a division by one
-    number becomes a multiplication.
+    number, or by one for each row, becomes a multiplication.
     """
     num_wrong = jnp.where(jnp.isnan(probe), 1, 0)
+    ones = jnp.where(jnp.arange(size) < num_wrong, jnp.asarray(2.0, probe.dtype), jnp.asarray(1.0, probe.dtype))
 
     def once(values: jax.Array) -> jax.Array:
-        is_wrong = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0) < num_wrong
-        return values / jnp.where(is_wrong, jnp.asarray(2.0, values.dtype), jnp.asarray(1.0, values.dtype))
+        return values / ones[: values.size].reshape(values.shape)
 
     return once
 
