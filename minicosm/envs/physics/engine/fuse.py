@@ -12,22 +12,31 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 Fence: TypeAlias = Callable[[jax.Array], jax.Array]
 _LONGEST = 64  # axis that is unrolled
 
 
-def fence(probe: jax.Array, size: int) -> Fence:
-    """A function that returns its argument, of at most `size` entries, unchanged: computed once however often used.
+def fence(probe: jax.Array, size: int = 0) -> Fence:
+    """A function that returns its argument, of one axis or more, unchanged: computed once however often it is used.
 
     It divides by one: divisions count as expensive, and are never computed twice. So that the compiler does not see
-    the one, it is told from `probe`, any float of the program's input; and one for each value, since a division by one
-    number, or by one for each row, becomes a multiplication.
+    the one, it is told from `probe`, any float of the program's input; and one for each row, since a division by one
+    number becomes a multiplication. So does a division by one number for each row, in a loop: arguments of up to `size`
+    entries are divided by one for each entry, all of which are made here.
     """
     num_wrong = jnp.where(jnp.isnan(probe), 1, 0)
-    ones = jnp.where(jnp.arange(size) < num_wrong, jnp.asarray(2.0, probe.dtype), jnp.asarray(1.0, probe.dtype))
+
+    def hidden_ones(shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+        is_wrong = jax.lax.broadcasted_iota(jnp.int32, shape, 0) < num_wrong
+        return jnp.where(is_wrong, jnp.asarray(2.0, dtype), jnp.asarray(1.0, dtype))
+
+    ones = hidden_ones((size,), probe.dtype)
 
     def once(values: jax.Array) -> jax.Array:
+        if values.size > size:
+            return values / hidden_ones(values.shape, values.dtype)
         return values / ones[: values.size].reshape(values.shape)
 
     return once
