@@ -24,17 +24,17 @@ import jax.numpy as jnp
 from minicosm.envs.physics.engine.fuse import Fence
 from minicosm.envs.physics.engine.soft import Softness
 
-Planar = tuple[jax.Array, jax.Array, jax.Array]  # x, y, turn, f32[n, B] each: m/s, m/s, rad/s; or m, m, rad
-Points = tuple[jax.Array, jax.Array]  # of the two contact points, [n, B] each
-Lines = tuple[Points, Points]  # of both along the normal and along the tangent
+Planar = tuple[jax.Array, ...]  # x, y, turn, f32[n, B] each: m/s, m/s, rad/s; or m, m, rad
+Points = tuple[jax.Array, ...]  # of the two contact points, [n, B] each
+Lines = tuple[Points, ...]  # of both along the normal and along the tangent
 
 
 class Rows(NamedTuple):
     """What stays during a tick. `left` and `right` are a pair's two shapes; normals point from left to right."""
 
-    normal: tuple[jax.Array, jax.Array]  # x and y, f32[n, B]
-    turn: tuple[Lines, Lines]  # m, of left and right: turn about its centroid of a unit impulse
-    inverse: tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]  # 1/kg and 1/(kg m^2), likewise
+    normal: tuple[jax.Array, ...]  # x and y, f32[n, B]
+    turn: tuple[Lines, ...]  # m, of left and right: turn about its centroid of a unit impulse
+    inverse: tuple[tuple[jax.Array, ...], ...]  # 1/kg and 1/(kg m^2), likewise
     mass: Lines  # kg: effective mass; 0 where there is no contact
     coupling: tuple[jax.Array, ...]  # f32[n, B] each  1/kg: see `couplings`
     separation: Points  # m, at the start of the tick
@@ -72,7 +72,7 @@ class Stage(NamedTuple):
     mends_positions: bool = True  # and throws back what is about to touch fast; else that is left alone until thrown
 
 
-def couplings(rows: list[tuple[Planar, Planar]], inverse: tuple[Planar, Planar]) -> tuple[jax.Array, ...]:
+def couplings(rows: list[tuple[Planar, ...]], inverse: tuple[Planar, ...]) -> tuple[jax.Array, ...]:
     """f32[n, B] 1/kg: the velocity that a unit impulse on one row gives to a later one, as `_COUPLED` lists them.
 
     `rows` are what a unit impulse does to left and right: normal 0, normal 1, tangent 0, tangent 1.
@@ -83,7 +83,7 @@ def couplings(rows: list[tuple[Planar, Planar]], inverse: tuple[Planar, Planar])
 _COUPLED = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
-def coupling(a: tuple[Planar, Planar], b: tuple[Planar, Planar], inverse: tuple[Planar, Planar]) -> jax.Array:
+def coupling(a: tuple[Planar, ...], b: tuple[Planar, ...], inverse: tuple[Planar, ...]) -> jax.Array:
     """1/kg: the velocity that a unit impulse on row `a` gives to row `b`."""
     left, right = ([i * u * v for i, u, v in zip(*side, strict=True)] for side in zip(inverse, a, b, strict=True))
     x, y, turn = (u + v for u, v in zip(left, right, strict=True))

@@ -133,7 +133,8 @@ def springs(config: EngineConfig) -> tuple[Springs, Softness]:
 
 
 def _sum(a: Fields, b: Fields) -> Fields:
-    return jax.tree.map(jnp.add, a, b)
+    added: Fields = jax.tree.map(jnp.add, a, b)
+    return added
 
 
 def _seated(values: Iterable[jax.Array], size: Size) -> Planar:
