@@ -12,23 +12,32 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 Fence: TypeAlias = Callable[[jax.Array], jax.Array]
 _LONGEST = 64  # axis that is unrolled
 
 
-def fence(probe: jax.Array) -> Fence:
+def fence(probe: jax.Array, size: int = 0) -> Fence:
     """A function that returns its argument, of one axis or more, unchanged: computed once however often it is used.
 
     It divides by one: divisions count as expensive, and are never computed twice. So that the compiler does not see
-    the one, it is told from `probe`, any float of the program's input; and one for each value, since a division by one
-    number becomes a multiplication.
+    the one, it is told from `probe`, any float of the program's input; and one for each row, since a division by one
+    number becomes a multiplication. So does a division by one number for each row, in a loop: arguments of up to `size`
+    entries are divided by one for each entry, all of which are made here.
     """
     num_wrong = jnp.where(jnp.isnan(probe), 1, 0)
 
+    def hidden_ones(shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+        is_wrong = jax.lax.broadcasted_iota(jnp.int32, shape, 0) < num_wrong
+        return jnp.where(is_wrong, jnp.asarray(2.0, dtype), jnp.asarray(1.0, dtype))
+
+    ones = hidden_ones((size,), probe.dtype)
+
     def once(values: jax.Array) -> jax.Array:
-        is_wrong = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0) < num_wrong
-        return values / jnp.where(is_wrong, jnp.asarray(2.0, values.dtype), jnp.asarray(1.0, values.dtype))
+        if values.size > size:
+            return values / hidden_ones(values.shape, values.dtype)
+        return values / ones[: values.size].reshape(values.shape)
 
     return once
 

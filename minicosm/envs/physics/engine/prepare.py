@@ -20,7 +20,7 @@ from minicosm.envs.physics.engine.collide import (
     with_normals,
 )
 from minicosm.envs.physics.engine.config import EngineConfig
-from minicosm.envs.physics.engine.contact import Impulses, Rows, couplings
+from minicosm.envs.physics.engine.contact import Impulses, Rows, coupling, couplings
 from minicosm.envs.physics.engine.fuse import greatest, least, total
 from minicosm.envs.physics.engine.joint import Pin
 from minicosm.envs.physics.engine.scene import Controls, Scene, State
@@ -95,39 +95,49 @@ def accelerations(scene: Scene, state: State, controls: Controls) -> jax.Array:
 
 
 def contact_rows(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> tuple[Rows, Impulses]:
-    """Rows and warm impulses of every pair, f32[..., K, B], from where the shapes lie."""
+    """Rows and warm impulses of every pair, f32[K, B], from where the shapes lie."""
     found, between_boxes = manifolds(scene, state)
-    left, right = sides(scene.size)
-    x, y = state.position[:, 0], state.position[:, 1]
-    nx, ny = found.normal_x[None], found.normal_y[None]  # of both points
-    of_sides = []
-    for side in (left, right):
-        from_x, from_y = found.x - x[side], found.y - y[side]
-        straight = jnp.stack([jnp.stack([nx, ny]), jnp.stack([ny, -nx])])  # [x and y, direction, 1, K, B]
-        turn = jnp.stack([from_x * ny - from_y * nx, -from_x * nx - from_y * ny])
-        of_sides.append(jnp.concatenate([jnp.broadcast_to(straight, (2, *turn.shape)), turn[None]]))
-    jacobian = jnp.stack(of_sides)
-    inverse = jnp.stack([jnp.stack([scene.inverse_mass[s]] * 2 + [scene.inverse_inertia[s]]) for s in (left, right)])
+    nx, ny = found.normal_x, found.normal_y
+    sides_of_pairs = sides(scene.size)
+    arms, inverse = [], []
+    for side in sides_of_pairs:
+        centre_x, centre_y = state.position[side, 0], state.position[side, 1]
+        arms.append([(found.x[p] - centre_x, found.y[p] - centre_y) for p in (0, 1)])
+        inverse.append((scene.inverse_mass[side], scene.inverse_inertia[side]))
+    turn = [(tuple(x * ny - y * nx for x, y in arm), tuple(-x * nx - y * ny for x, y in arm)) for arm in arms]
+    jacobian = [
+        tuple((x, y, of_side[line][point]) for of_side in turn)
+        for line, (x, y) in enumerate(((nx, ny), (ny, -nx)))
+        for point in (0, 1)
+    ]
+    motion_inverse = tuple((mass, mass, inertia) for mass, inertia in inverse)
     margin = _margins(scene, state, acceleration, config)
     is_found = scene.collides & (between_boxes < margin) & (found.separation < margin)
-    compliance = total(total(inverse[:, :, None, None] * jacobian**2, 0), 0)
-    mass = jnp.where(is_found & (compliance > 0.0), 1.0 / jnp.where(compliance > 0.0, compliance, 1.0), 0.0)
+    compliance = [coupling(row, row, motion_inverse) for row in jacobian]
+    mass = [
+        jnp.where(is_found[row % 2] & (c > 0.0), 1.0 / jnp.where(c > 0.0, c, 1.0), 0.0)
+        for row, c in enumerate(compliance)
+    ]
+    left, right = sides_of_pairs
     pull = acceleration[:2, right] - acceleration[:2, left]
-    warm = jnp.where(is_found[..., None, :], jnp.moveaxis(state.contacts, 1, 0), 0.0)  # [point, K, 4, B]
+    normal, tangent, slip = (
+        tuple(jnp.where(is_found[p], state.contacts[:, p, k], 0.0) for p in (0, 1)) for k in range(3)
+    )
     rows = Rows(
-        jacobian=jacobian,
-        inverse=inverse,
-        mass=mass,
-        coupling=couplings(jacobian, inverse),
-        separation=found.separation,
-        slip=warm[:, :, 2],
+        normal=(nx, ny),
+        turn=tuple(turn),
+        inverse=tuple(inverse),
+        mass=((mass[0], mass[1]), (mass[2], mass[3])),
+        coupling=couplings(jacobian, motion_inverse),
+        separation=(found.separation[0], found.separation[1]),
+        slip=slip,
         friction=_root(scene.friction[left] * scene.friction[right]),
         restitution=jnp.maximum(scene.restitution[left], scene.restitution[right]),
-        pull=0.5 * config.substep * (found.normal_x * pull[0] + found.normal_y * pull[1]),
-        is_static=(inverse[0, 0] == 0.0) | (inverse[1, 0] == 0.0),
+        pull=0.5 * config.substep * (nx * pull[0] + ny * pull[1]),
+        is_static=(inverse[0][0] == 0.0) | (inverse[1][0] == 0.0),
     )
-    normal = warm[:, :, 0]
-    return rows, Impulses(normal, warm[:, :, 1], jnp.zeros_like(normal))
+    none = jnp.zeros_like(nx)
+    return rows, Impulses(normal, tangent, (none, none))
 
 
 def _margins(scene: Scene, state: State, acceleration: jax.Array, config: EngineConfig) -> jax.Array:

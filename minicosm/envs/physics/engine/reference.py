@@ -12,15 +12,15 @@ Arrays are batch-last: leading axes as in `scene`, B scenes last.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from minicosm.envs.physics.engine import contact, joint
 from minicosm.envs.physics.engine.config import EngineConfig
-from minicosm.envs.physics.engine.contact import Impulses, Rows, Solve, Springs
+from minicosm.envs.physics.engine.contact import Impulses, Lines, Planar, Points, Rows, Springs
 from minicosm.envs.physics.engine.fuse import Fence, fence, total
 from minicosm.envs.physics.engine.joint import Hang, Pin, Stage
 from minicosm.envs.physics.engine.prepare import (
@@ -36,30 +36,32 @@ from minicosm.envs.physics.engine.size import Size, num_seats, rounds
 from minicosm.envs.physics.engine.soft import Softness, softness
 from minicosm.envs.physics.engine.sweep import stop_at_statics
 
+Fields = TypeVar("Fields")
+
 
 class Motion(NamedTuple):
     """Of the seats: the free shapes, and an empty one where their number is odd."""
 
-    velocity: jax.Array  # f32[3 (x, y, turn), seats, B]  m/s, m/s, rad/s
-    moved: jax.Array  # f32[3, seats, B]  m, m, rad, since the tick began
-    turned: jax.Array  # f32[2, seats, B]  cosine and sine of the turn
+    velocity: Planar  # f32[seats, B] each  m/s, m/s, rad/s
+    moved: Planar  # f32[seats, B] each  m, m, rad, since the tick began
+    turned: tuple[jax.Array, jax.Array]  # f32[seats, B] each: cosine and sine of the turn
 
 
 class Warm(NamedTuple):
     """Impulses, as they go from solve to solve."""
 
-    free: Impulses  # f32[rounds, 2, tables, B]
-    walls: Impulses  # f32[walls, 2, seats, B]
+    free: Impulses  # f32[rounds, tables, B]
+    walls: Impulses  # f32[walls, seats, B]
     joints: jax.Array  # f32[J, 6, B]
 
 
 class Prepared(NamedTuple):
     """What stays during a tick."""
 
-    free: Rows  # f32[rounds, ..., tables, B]
-    walls: Rows  # f32[walls, ..., seats, B]
+    free: Rows  # f32[rounds, tables, B]
+    walls: Rows  # f32[walls, seats, B]
     pins: Pins
-    push: jax.Array  # f32[3, seats, B]: velocity that gravity and thrusters add in a sub-step
+    push: Planar  # f32[seats, B] each: velocity that gravity and thrusters add in a sub-step
     size: Size
     contact_stage: contact.Stage
 
@@ -75,13 +77,16 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig) -
         free,
         walls,
         pins,
-        config.substep * _seated(acceleration, size),
+        _seated(config.substep * acceleration, size),
         size,
-        contact.Stage(springs(config)[0], fence(scene.gravity[0, 0])),
+        contact.Stage(
+            springs(config)[0], fence(scene.gravity[0, 0], max(num_seats(size), 6) * scene.gravity.shape[-1])
+        ),
     )
     warm = Warm(free_impulses, wall_impulses, pins.impulses)
-    velocity = _seated(jnp.stack([*jnp.moveaxis(state.velocity, 1, 0), state.angular_velocity]), size)
-    motion = Motion(velocity, jnp.zeros_like(velocity), jnp.zeros_like(velocity[:2]).at[0].set(1.0))
+    velocity = _seated((state.velocity[:, 0], state.velocity[:, 1], state.angular_velocity), size)
+    none = jnp.zeros_like(velocity[0])
+    motion = Motion(velocity, (none, none, none), (none + 1.0, none))
 
     def substep(carry: tuple[Motion, Warm], _: None) -> tuple[tuple[Motion, Warm], None]:
         return _substep(prepared, *carry, config), None
@@ -94,7 +99,7 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     _, joint_spring = springs(config)
     pins, rate, once = prepared.pins, 1.0 / config.substep, prepared.contact_stage.fence
     hangs = _hangs(pins, motion)
-    velocity = _clamped(motion.velocity + prepared.push, config)
+    velocity = _clamped(_sum(motion.velocity, prepared.push), config)
     velocity = _warm_started_joints(pins, hangs, warm.joints, velocity, once)
     velocity = _warm_started_contacts(prepared, warm, velocity)
     joints, velocity = _solved_joints(
@@ -109,7 +114,7 @@ def _substep(prepared: Prepared, motion: Motion, warm: Warm, config: EngineConfi
     joints, velocity = sweep(_hangs(pins, motion), warm.joints, motion.velocity)
     motion, warm = motion._replace(velocity=velocity), warm._replace(joints=joints)
     motion, warm = _solved_contacts(prepared, motion, warm, mends_positions=False)
-    free, walls = (i._replace(total=i.total + i.normal) for i in (warm.free, warm.walls))
+    free, walls = (i._replace(total=_sum(i.total, i.normal)) for i in (warm.free, warm.walls))
     return motion, warm._replace(free=free, walls=walls)
 
 
@@ -127,61 +132,94 @@ def springs(config: EngineConfig) -> tuple[Springs, Softness]:
     return contacts, softness(config.joint_stiffness / step, config.joint_damping, step)
 
 
-def _seated(values: jax.Array, size: Size) -> jax.Array:
-    """f32[k, S, B] of all shapes -> f32[k, seats, B] of the free ones."""
+def _sum(a: Fields, b: Fields) -> Fields:
+    added: Fields = jax.tree.map(jnp.add, a, b)
+    return added
+
+
+def _seated(values: Iterable[jax.Array], size: Size) -> Planar:
+    """f32[S, B] each, of all shapes -> f32[seats, B] of the free ones."""
     empty = num_seats(size) - size.num_free
-    return jnp.pad(values[:, size.num_walls :], ((0, 0), (0, empty), (0, 0)))
+    x, y, turn = (jnp.pad(v[size.num_walls :], ((0, empty), (0, 0))) for v in values)
+    return x, y, turn
 
 
-def _clamped(velocity: jax.Array, config: EngineConfig) -> jax.Array:
-    """Velocities f32[3, seats, B] of at most the greatest speed and spin."""
-    speed_squared = velocity[0] ** 2 + velocity[1] ** 2
+def _clamped(velocity: Planar, config: EngineConfig) -> Planar:
+    """Velocities of at most the greatest speed and spin."""
+    x, y, spin = velocity
+    speed_squared = x**2 + y**2
     limit = config.max_speed
     is_over = speed_squared > limit**2
     scale = jnp.where(is_over, limit / jnp.sqrt(jnp.where(is_over, speed_squared, 1.0)), 1.0)
-    spin = jnp.clip(velocity[2], -config.max_spin, config.max_spin)
-    return jnp.stack([velocity[0] * scale, velocity[1] * scale, spin])
+    return x * scale, y * scale, jnp.clip(spin, -config.max_spin, config.max_spin)
 
 
 def _advanced(motion: Motion, step: float) -> Motion:
     """Positions after a sub-step; the turn's cosine and sine by their series, which max_spin keeps short."""
-    change = step * motion.velocity
-    turn = change[2]
+    x, y, turn = (step * v for v in motion.velocity)
     square = turn**2
     sin = turn * (1.0 - square / 6.0 * (1.0 - square / 20.0))
     cos = 1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0))
     old_cos, old_sin = motion.turned
-    turned = jnp.stack([old_cos * cos - old_sin * sin, old_sin * cos + old_cos * sin])
-    return Motion(motion.velocity, motion.moved + change, turned)
+    turned = old_cos * cos - old_sin * sin, old_sin * cos + old_cos * sin
+    return Motion(motion.velocity, _sum(motion.moved, (x, y, turn)), turned)
 
 
 # Contacts: rounds of the tournament, then walls.
 
-Solved = tuple[Impulses, jax.Array, jax.Array]  # and the velocities of left and right
+Solved = tuple[Impulses, Planar, Planar]  # and the velocities of left and right
 
 
-def _over_rounds(function: Callable[..., Solved], velocity: jax.Array, *by_round: object) -> tuple[Impulses, jax.Array]:
-    """Let `function(left, right, *fields)` solve each round of the tournament; velocities f32[3, seats, B]."""
-    half = velocity.shape[1] // 2
+def _over_rounds(
+    function: Callable[..., Solved], velocity: Planar, once: Fence, *by_round: object
+) -> tuple[Impulses, Planar]:
+    """Let `function(left, right, *fields)` solve each round of the tournament; velocities f32[seats, B] each."""
+    half = len(velocity[0]) // 2
 
-    def play(ring: jax.Array, fields: tuple[object, ...]) -> tuple[jax.Array, Impulses]:
-        new, left, right = function(ring[:, :half], ring[:, half:][:, ::-1], *fields)
-        ring = jnp.concatenate([left, right[:, ::-1]], axis=1)
-        return jnp.concatenate([ring[:, :1], ring[:, -1:], ring[:, 1:-1]], axis=1), new
+    def play(sides: tuple[Planar, Planar], fields: tuple[object, ...]) -> tuple[tuple[Planar, Planar], Impulses]:
+        new, left, right = function(*sides, *fields)
+        left, right = jax.tree.map(once, (left, right))
+        left, right = zip(*map(_moved_on, left, right), strict=True)
+        return (left, right), new
 
-    velocity, impulses = jax.lax.scan(play, velocity, by_round)  # after the last round, everyone is home again
-    return impulses, velocity
+    sides = tuple(v[:half] for v in velocity), tuple(v[half:][::-1] for v in velocity)
+    (left, right), impulses = jax.lax.scan(play, sides, by_round)  # after the last round, everyone is home again
+    x, y, turn = (jnp.concatenate([l, r[::-1]]) for l, r in zip(left, right, strict=True))
+    return impulses, (x, y, turn)
 
 
-def _over_walls(function: Callable[..., Solved], velocity: jax.Array, *by_wall: object) -> tuple[Impulses, jax.Array]:
-    still = jnp.zeros_like(velocity)
+def _moved_on(left: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The next round's values f32[tables, B] of left and right: see `size.next_round`."""
+    if len(left) == 1:
+        return left, right
+    return jnp.concatenate([left[:1], right[:1], left[1:-1]]), jnp.concatenate([right[1:], left[-1:]])
 
-    def meet(velocity: jax.Array, fields: tuple[object, ...]) -> tuple[jax.Array, Impulses]:
+
+def _over_walls(
+    function: Callable[..., Solved], velocity: Planar, once: Fence, *by_wall: object
+) -> tuple[Impulses, Planar]:
+    still = _still(velocity)
+
+    def meet(velocity: Planar, fields: tuple[object, ...]) -> tuple[Planar, Impulses]:
         new, _, velocity = function(still, velocity, *fields)
         return velocity, new
 
     velocity, impulses = jax.lax.scan(meet, velocity, by_wall)
     return impulses, velocity
+
+
+def _still(velocity: Planar) -> Planar:
+    x, y, turn = map(jnp.zeros_like, velocity)
+    return x, y, turn
+
+
+def _by_round(values: Planar, size: Size) -> tuple[Planar, Planar]:
+    """f32[seats, B] each -> f32[rounds, tables, B] each, of left and right."""
+    table = rounds(size)
+    (x, y, turn), (right_x, right_y, right_turn) = (
+        tuple(v[seat] for v in values) for seat in (table.left, table.right)
+    )
+    return (x, y, turn), (right_x, right_y, right_turn)
 
 
 def _solved_contacts(
@@ -190,44 +228,44 @@ def _solved_contacts(
     warm: Warm,
     mends_positions: bool,
 ) -> tuple[Motion, Warm]:
-    table, stage = rounds(prepared.size), prepared.contact_stage._replace(throws=mends_positions)
-    plan_of = contact.biased if mends_positions else contact.relaxed
-    moved_left, moved_right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
+    stage = prepared.contact_stage._replace(mends_positions=mends_positions)
 
-    def planned(rows: Rows, left: jax.Array, right: jax.Array) -> Solve:
-        return plan_of(rows, contact.relative_motion(rows.jacobian, left, right), stage.springs)
+    def gap(rows: Rows, left: Planar, right: Planar) -> Lines:
+        return _sum((rows.separation, rows.slip), contact.relative_motion(rows, left, right))
 
-    def solve(left: jax.Array, right: jax.Array, rows: Rows, plan: Solve, old: Impulses) -> Solved:
-        return contact.solve(rows, plan, old, (left, right), stage)
+    def solve(left: Planar, right: Planar, rows: Rows, gap: Lines, old: Impulses) -> Solved:
+        return contact.solve(rows, gap, old, (left, right), stage)
 
-    plan = jax.vmap(planned)(prepared.free, moved_left, moved_right)
-    free, velocity = _over_rounds(solve, motion.velocity, prepared.free, plan, warm.free)
-    plan = jax.vmap(planned, in_axes=(0, None, None))(prepared.walls, jnp.zeros_like(motion.moved), motion.moved)
-    walls, velocity = _over_walls(solve, velocity, prepared.walls, plan, warm.walls)
+    gaps = gap(prepared.free, *_by_round(motion.moved, prepared.size))
+    free, velocity = _over_rounds(solve, motion.velocity, stage.fence, prepared.free, gaps, warm.free)
+    gaps = gap(prepared.walls, _still(motion.moved), motion.moved)
+    walls, velocity = _over_walls(solve, velocity, stage.fence, prepared.walls, gaps, warm.walls)
     return motion._replace(velocity=velocity), warm._replace(free=free, walls=walls)
 
 
-def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: jax.Array) -> jax.Array:
-    def push(left: jax.Array, right: jax.Array, rows: Rows, old: Impulses) -> Solved:
-        return (old, *contact.apply(rows, jnp.stack([old.normal, old.tangent]), left, right))
+def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: Planar) -> Planar:
+    def push(left: Planar, right: Planar, rows: Rows, old: Impulses) -> Solved:
+        return (old, *contact.apply(rows, (old.normal, old.tangent), left, right))
 
-    _, velocity = _over_rounds(push, velocity, prepared.free, warm.free)
-    _, velocity = _over_walls(push, velocity, prepared.walls, warm.walls)
+    once = prepared.contact_stage.fence
+    _, velocity = _over_rounds(push, velocity, once, prepared.free, warm.free)
+    _, velocity = _over_walls(push, velocity, once, prepared.walls, warm.walls)
     return velocity
 
 
 # Joints: one after the other.
 
 
-def _at_ends(pins: Pins, field: jax.Array) -> jax.Array:
-    """f32[k, seats, B] -> f32[J, 2 (a, b), k, B]; zero at a wall."""
-    return total(pins.holds[:, :, None] * field, 3)
+def _at_ends(pins: Pins, fields: tuple[jax.Array, ...]) -> jax.Array:
+    """k of f32[seats, B] -> f32[J, 2 (a, b), k, B]; zero at a wall."""
+    return total(pins.holds[:, :, None] * jnp.stack(fields), 3)
 
 
 def _hangs(pins: Pins, motion: Motion) -> Hang:
     """How all joints hang; fields lead with J."""
-    straight = jnp.array([1.0, 0.0], motion.turned.dtype)[:, None]
-    turned = _at_ends(pins, motion.turned - straight[..., None]) + straight  # a wall has not turned
+    cos, sin = motion.turned
+    straight = jnp.array([1.0, 0.0], cos.dtype)[:, None]
+    turned = _at_ends(pins, (cos - 1.0, sin)) + straight  # a wall has not turned
     return jax.vmap(joint.hang)(pins.pin, _at_ends(pins, motion.moved), turned)
 
 
@@ -236,9 +274,9 @@ def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be wo
     pins: Pins,
     hangs: Hang,
     impulses: jax.Array,
-    velocity: jax.Array,
+    velocity: Planar,
     once: Fence,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, Planar]:
     """Let `function` give each joint's impulses f32[6, B] and velocities f32[2, 3, B]; returns those of all in turn."""
 
     def visit(velocity: jax.Array, item: tuple[Pin, Hang, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -250,31 +288,31 @@ def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be wo
 
     if not impulses.shape[0]:
         return impulses, velocity
-    velocity, new = jax.lax.scan(visit, velocity, (pins.pin, hangs, pins.holds, impulses))
-    return new, velocity
+    (x, y, turn), new = jax.lax.scan(visit, jnp.stack(velocity), (pins.pin, hangs, pins.holds, impulses))
+    return new, (x, y, turn)
 
 
-def _warm_started_joints(pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, once: Fence) -> jax.Array:
+def _warm_started_joints(pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, once: Fence) -> Planar:
     start = lambda pin, hang, old, v: (old, joint.apply(pin, hang, joint.as_push(old), v))  # noqa: E731
     return _over_joints(start, pins, hangs, impulses, velocity, once)[1]
 
 
 def _solved_joints(
-    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, stage: Stage
-) -> tuple[jax.Array, jax.Array]:
+    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, stage: Stage
+) -> tuple[jax.Array, Planar]:
     solve = lambda pin, hang, old, v: joint.solve(pin, hang, old, v, stage)  # noqa: E731
     return _over_joints(solve, pins, hangs, impulses, velocity, stage.fence)
 
 
 def _swept_joints(  # noqa: PLR0913, PLR0917  (as `_over_joints`)
-    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: jax.Array, stage: Stage, count: int
-) -> tuple[jax.Array, jax.Array]:
+    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, stage: Stage, count: int
+) -> tuple[jax.Array, Planar]:
     for _ in range(count):
         impulses, velocity = _solved_joints(pins, hangs, impulses, velocity, stage)
     return impulses, velocity
 
 
-Sweep = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+Sweep = Callable[[jax.Array, Planar], tuple[jax.Array, Planar]]
 
 
 def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, sweep: Sweep) -> tuple[Motion, Warm]:
@@ -285,22 +323,26 @@ def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, swe
     """
     if not warm.joints.shape[0]:
         return motion, warm
-    free, walls = (new.total > old.total for new, old in ((warm.free, before.free), (warm.walls, before.walls)))
-    thrown = free.any((0, 1, 2)) | walls.any((0, 1, 2))
-    table, still = rounds(prepared.size), jnp.zeros_like(motion.velocity)
+    free, walls = (
+        jax.tree.map(jnp.greater, new.total, old.total)
+        for new, old in ((warm.free, before.free), (warm.walls, before.walls))
+    )
+    thrown = functools.reduce(jnp.logical_or, (points.any((0, 1)) for points in (*free, *walls)))
+    once = prepared.contact_stage.fence
 
-    def passed(warm: Warm, velocity: jax.Array) -> tuple[Warm, jax.Array]:
-        left, right = (jnp.moveaxis(velocity[:, seat], 1, 0) for seat in (table.left, table.right))
-        speed = jax.vmap(contact.normal_speed)(prepared.free, left, right)
-        speed_walls = jax.vmap(contact.normal_speed, in_axes=(0, None, None))(prepared.walls, still, velocity)
+    def passed(warm: Warm, velocity: Planar) -> tuple[Warm, Planar]:
+        speed, _ = contact.relative_motion(prepared.free, *_by_round(velocity, prepared.size))
+        speed_walls, _ = contact.relative_motion(prepared.walls, _still(velocity), velocity)
         joints, velocity = sweep(warm.joints, velocity)
-        new_free, velocity = _over_rounds(contact.restore, velocity, prepared.free, warm.free, free, speed)
-        new_walls, velocity = _over_walls(contact.restore, velocity, prepared.walls, warm.walls, walls, speed_walls)
+        new_free, velocity = _over_rounds(contact.restore, velocity, once, prepared.free, warm.free, free, speed)
+        new_walls, velocity = _over_walls(
+            contact.restore, velocity, once, prepared.walls, warm.walls, walls, speed_walls
+        )
         joints, velocity = sweep(joints, velocity)
         return Warm(new_free, new_walls, joints), velocity
 
-    def somewhere(warm: Warm, velocity: jax.Array) -> tuple[Warm, jax.Array]:
-        after: tuple[Warm, jax.Array] = jax.tree.map(
+    def somewhere(warm: Warm, velocity: Planar) -> tuple[Warm, Planar]:
+        after: tuple[Warm, Planar] = jax.tree.map(
             lambda new, old: jnp.where(thrown, new, old), passed(warm, velocity), (warm, velocity)
         )
         return after
@@ -312,39 +354,38 @@ def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, swe
 def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm: Warm) -> State:
     """The state that a tick leaves."""
     size = scene.size
-    num_free, table = size.num_free, rounds(size)
-    moved = stop_at_statics(scene, state, motion.moved[:, :num_free])
+    num_free = size.num_free
+    moved = stop_at_statics(scene, state, jnp.stack(motion.moved)[:, :num_free])
 
     def with_walls(values: jax.Array) -> jax.Array:
         return jnp.pad(values, ((size.num_walls, 0),) + ((0, 0),) * (values.ndim - 1))
 
-    left, right = (jnp.moveaxis(motion.moved[:, seat], 1, 0) for seat in (table.left, table.right))
-    free_slip = jax.vmap(_slip)(prepared.free, warm.free, left, right)
-    still = jnp.zeros_like(motion.moved)
-    wall_slip = jax.vmap(_slip, in_axes=(0, 0, None, None))(prepared.walls, warm.walls, still, motion.moved)
-    contacts = jnp.stack(
-        [
-            by_pair(warm.free.normal, warm.walls.normal, size),
-            by_pair(warm.free.tangent, warm.walls.tangent, size),
-            by_pair(free_slip, wall_slip, size),
-            by_pair(warm.free.total, warm.walls.total, size),
-        ],
-        axis=2,
-    )
+    free_slip = _slip(prepared.free, warm.free, *_by_round(motion.moved, size))
+    wall_slip = _slip(prepared.walls, warm.walls, _still(motion.moved), motion.moved)
+    fields = [(i.normal, i.tangent, slip, i.total) for i, slip in ((warm.free, free_slip), (warm.walls, wall_slip))]
+    points = [
+        jnp.stack([by_pair(free[point], walls[point], size) for free, walls in zip(*fields, strict=True)], axis=1)
+        for point in (0, 1)
+    ]
+    x, y, turn = (v[:num_free] for v in motion.velocity)
     return State(
         position=state.position + with_walls(jnp.moveaxis(moved[:2], 0, 1)),
         rotation=state.rotation + with_walls(moved[2]),
-        velocity=with_walls(jnp.moveaxis(motion.velocity[:2, :num_free], 0, 1)),
-        angular_velocity=with_walls(motion.velocity[2, :num_free]),
-        contacts=jnp.moveaxis(contacts, 0, 1),
+        velocity=with_walls(jnp.stack([x, y], axis=1)),
+        angular_velocity=with_walls(turn),
+        contacts=jnp.stack(points, axis=1),
         joint_impulses=warm.joints,
     )
 
 
-def _slip(rows: Rows, impulses: Impulses, left: jax.Array, right: jax.Array) -> jax.Array:
-    """f32[2, n, B] m: how far right slipped against left since the contact stuck; 0 where it slides or is open."""
-    sticks = jnp.abs(impulses.tangent) < STICKS * rows.friction * impulses.normal
-    return jnp.where(sticks, rows.slip + contact.relative_motion(rows.jacobian, left, right)[1], 0.0)
+def _slip(rows: Rows, impulses: Impulses, left: Planar, right: Planar) -> Points:
+    """m: how far right slipped against left since the contact stuck; 0 where it slides or is open."""
+    _, moved = contact.relative_motion(rows, left, right)
+    first, second = (
+        jnp.where(jnp.abs(tangent) < STICKS * rows.friction * normal, slip + change, 0.0)
+        for normal, tangent, slip, change in zip(impulses.normal, impulses.tangent, rows.slip, moved, strict=True)
+    )
+    return first, second
 
 
 STICKS = 0.999  # of the Coulomb limit: friction below it holds

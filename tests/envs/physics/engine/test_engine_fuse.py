@@ -63,11 +63,12 @@ def test_greatest_and_least_take_truth_values():
     np.testing.assert_array_equal(fuse.least(values, 1), [False, False])
 
 
+@pytest.mark.parametrize("size", [0, 56, 100])
 @pytest.mark.parametrize("probe", [0.0, -9.81, np.inf, np.nan])
-def test_a_fence_returns_what_it_is_given_and_halves_the_first_if_the_probe_is_no_number(probe):
+def test_a_fence_returns_what_it_is_given_and_halves_the_first_if_the_probe_is_no_number(probe, size):
     values = np.random.default_rng(1).normal(size=50).astype(np.float32)
     values = np.concatenate([values, np.array([0.0, -0.0, np.inf, np.nan, 1e-37, 3e38], np.float32)])
-    fenced = jax.jit(lambda p, v: fuse.fence(p)(v), compiler_options=OPTIMISED)(jnp.float32(probe), values)
+    fenced = jax.jit(lambda p, v: fuse.fence(p, size)(v), compiler_options=OPTIMISED)(jnp.float32(probe), values)
     expected = values.copy()
     expected[0] /= 2 if np.isnan(probe) else 1
     np.testing.assert_array_equal(fenced, expected)
