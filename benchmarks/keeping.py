@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ORIGIN = ("commit", "kernels")  # what a row that stays says for itself, where it is not the head's
+from results_files import ORIGIN
+
 SIZES = ("s", "m", "l")
 
 
