@@ -78,12 +78,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64, 512, 2048])
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    rate = arithmetic_rate()
+    rate = 0.0
     path = machine.results_folder() / "nav_throughput.json"
     rows = []
     for robots in args.robots:
         for batch in args.batch:
             row = compare(args.peer_python, robots, batch, args.repeats)
+            rate = max(rate, arithmetic_rate())  # other work on the machine makes a single one too low
             row["floor"] = floor(robots, batch, rate)
             row["floor"]["gap"] = row["floor"]["env_steps_per_s_at_peak"] / row["minicosm"]["env_steps_per_s"]
             rows.append(row)

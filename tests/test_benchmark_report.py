@@ -234,6 +234,23 @@ def test_floors_with_their_ceilings(report, tmp_path):
     assert "| nav step | 4,096 | 66.5 k | 1.57 k | 2.00 M | arithmetic | 1.25 M | 1.6 |" in text
 
 
+def test_gaps_are_to_the_best_rate_in_the_file(report, tmp_path):
+    floor = {"operations_per_env_step": 100.0, "bytes_per_env_step": 20.0}
+    rows = [
+        {
+            "robots": robots,
+            "batch": 1,
+            **speeds(1000, 10),
+            "floor": {**floor, "peak_operations_per_s": rate, "env_steps_per_s_at_peak": rate / 100, "gap": rate / 1e5},
+        }
+        for robots, rate in ((1, 2e5), (4, 8e5))
+    ]
+    write(tmp_path, "here", "nav_throughput", rows=rows)
+    text = report.page(report.read_all(tmp_path))
+    assert "| robots 1, worlds 1 | 100 | 20 | 8.00 k | 8.0 |" in text
+    assert "| robots 4, worlds 1 | 100 | 20 | 8.00 k | 8.0 |" in text
+
+
 def test_operations_in_loops_count_as_often_as_they_run(report):
     from counting import count
 
