@@ -9,13 +9,12 @@ A builder makes `run(rounds) -> (steps, ends)`: steps that were played and episo
 
 import argparse
 import json
-import multiprocessing
 import os
-import pathlib
 import sys
 import time
 
 import numpy as np
+from process_cost import cpu_seconds, peak_memory
 
 RING = 16  # actions are drawn before, and used again and again
 ROBOTS = 4
@@ -260,27 +259,6 @@ BUILDERS = {
 }
 
 
-# What a turn costs, child processes included.
-
-
-def cpu_seconds():
-    """Processor time of this process and of those it has started, all threads."""
-    children = [process.pid for process in multiprocessing.active_children()]
-    # the kernel's number of another process's CPU clock, as clock_getcpuclockid(3) makes it
-    return time.process_time() + sum(time.clock_gettime(~pid << 3 | 2) for pid in children)
-
-
-def peak_memory_mib():
-    """Highest resident size of this process, and what its child processes hold now that is not shared (Linux only)."""
-    status = pathlib.Path("/proc/self/status").read_text()
-    # not getrusage, which counts what the process was before it became this program
-    kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-    for process in multiprocessing.active_children():
-        rollup = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        kib += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_"))
-    return kib / 1024
-
-
 def rounds_that_take(seconds, run):
     """How many rounds last about so long."""
     rounds, wall = 1, 0.0
@@ -314,7 +292,7 @@ def main():
         wall, cpu = time.perf_counter(), cpu_seconds()
         steps, ends = run(rounds)
         wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-        answer = {"wall_s": wall, "cpu_s": cpu, unit: steps, "resets": ends, "peak_memory_mib": peak_memory_mib()}
+        answer = {"wall_s": wall, "cpu_s": cpu, unit: steps, "resets": ends, **peak_memory()}
         print(json.dumps(answer), flush=True)
 
 

@@ -8,7 +8,8 @@ The scenes are random levels of Kinetix in its three sizes (`kinetix_scenes.py`)
 1/60 s: 10 solver iterations in Jax2D, 4 sub-steps in the others. For each size and batch the processes stay alive side
 by side and take turns, A B A B …, one compiled scan of ticks each; ratios are of medians. `reference` is our engine in
 pure JAX, `kernel` the compiled one. Box2D steps 64 worlds one after the other on one core, whatever the batch. Jax2D
-runs with XLA's default flags, the fastest of those tried.
+runs with XLA's default flags, the fastest of those tried. Rows of other settings that the file of results holds stay
+there.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 
 import machine
+from keeping import write_rows
 from workers import Worker, alternate
 
 FOLDER = pathlib.Path(__file__).parent
@@ -118,7 +120,7 @@ def main() -> None:
         for batch in args.batch:
             rows.append(compare(names, args.jax2d_python, size, batch, args.repeats))
             print(table(rows[-1:], names), flush=True)
-            path.write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
+            write_rows(path, head, rows, ("size", "batch"))
     print(f"\n{table(rows, names)}\nwritten: {path}")
 
 

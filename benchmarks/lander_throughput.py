@@ -6,18 +6,19 @@
 `minicosm` is our `VectorEnv` stepped from Python with NumPy arrays, as the other two are; `minicosm-scan` is the same
 world with the loop on the device. Gymnasium's worlds step in turn in a `SyncVectorEnv`, envpool's on its own
 threads. Ours steps two ticks of 1/60 s per action with four sub-steps each, theirs one of 1/50 s. Processes stay alive
-side by side and take turns; ratios are of medians. Runs on a GPU as it is.
+side by side and take turns; ratios are of medians. Rows of other numbers of worlds that the file of results holds stay
+there. Runs on a GPU as it is.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
 import machine
+from keeping import write_rows
 from workers import Worker, alternate
 
-WORKER = pathlib.Path(__file__).parent / "lander_worker.py"
+WORKER = pathlib.Path(__file__).parent / "vector_worker.py"
 LEAST = {"minicosm": 60_000, "minicosm-scan": 400_000, "gymnasium": 4_000, "envpool": 40_000}  # env-steps of a turn
 
 
@@ -45,7 +46,7 @@ def main() -> None:
             cpu = row["minicosm"]["env_steps_per_cpu_s"] / row[name]["env_steps_per_cpu_s"]
             print(f"  over {name}: {ratios[0]} (per CPU-second {cpu:.1f}x), scan {ratios[1]}", flush=True)
         path = machine.results_folder() / "lander_throughput.json"
-        path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
+        write_rows(path, machine.describe(), rows, ("batch",))
     print(f"written: {path}")
 
 

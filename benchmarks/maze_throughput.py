@@ -7,13 +7,13 @@
 The task is the same for JaxUED: 13 x 13 cells, 60 draws of walls, a 5 x 5 view, 250 steps, a new level at each reset;
 `jaxued-replay` plays the same level again instead, which makes no level and so is less work. XLand-MiniGrid plays its
 Empty-16x16. For each size the processes stay alive side by side and take turns, A B A B …, one compiled rollout each,
-whose actions are drawn before its first step; ratios are of medians. `minigrid` is MiniGrid's own class in a
-`SyncVectorEnv` of 64 worlds, stepped from Python in this process. The last lines time the search for the optimum and
-the generators.
+whose actions are drawn before its first step; ratios are of medians. `minigrid` is MiniGrid's own Empty-16x16 in a
+`SyncVectorEnv`, stepped from Python, of 1,024 worlds at most. The last lines time the search for the optimum and the
+generators. Rows of other numbers of worlds that the file of results holds stay there.
 """
 
 import argparse
-import json
+import importlib.util
 import pathlib
 import statistics
 import sys
@@ -21,14 +21,21 @@ import time
 
 import jax
 import machine
-import numpy as np
+from keeping import write_rows
 from workers import Worker, alternate
 
 from minicosm.envs.maze import Maze, MazeConfig, solve
 
-WORKER = pathlib.Path(__file__).parent / "maze_worker.py"
+FOLDER = pathlib.Path(__file__).parent
 # (ticks, env-steps) of a timed rollout, at least: enough for some tenth of a second
-LEAST = {"minicosm": (300, 400_000), "jaxued": (30, 10_000), "jaxued-replay": (200, 100_000), "xland": (50, 30_000)}
+LEAST = {
+    "minicosm": (300, 400_000),
+    "jaxued": (30, 10_000),
+    "jaxued-replay": (200, 100_000),
+    "xland": (50, 30_000),
+    "minigrid": (4, 4_000),
+}
+MOST_OF_MINIGRID = 1024  # worlds
 
 
 def ticks(name: str, batch: int) -> int:
@@ -39,28 +46,17 @@ def ticks(name: str, batch: int) -> int:
 
 def compare(pythons: dict[str, str], batch: int, repeats: int) -> dict[str, object]:
     """Alternate all implementations at one size."""
+
+    def worker(name: str, python: str) -> Worker:
+        script = FOLDER / ("vector_worker.py" if name == "minigrid" else "maze_worker.py")
+        return Worker([python, str(script), name, "--batch", str(batch), "--steps", str(ticks(name, batch))])
+
     workers = {
-        name: Worker([python, str(WORKER), name, "--batch", str(batch), "--steps", str(ticks(name, batch))])
+        name: worker(name, python)
         for name, python in pythons.items()
+        if name != "minigrid" or batch <= MOST_OF_MINIGRID
     }
     return {"batch": batch, **alternate(workers, repeats)}
-
-
-def minigrid_rate(steps: int = 60) -> float | None:
-    """Env-steps per second of MiniGrid's Empty-16x16 with our view, 64 worlds in a SyncVectorEnv; None without it."""
-    try:
-        import gymnasium
-        import minigrid  # noqa: F401
-    except ImportError:
-        return None
-    make = lambda: gymnasium.make("MiniGrid-Empty-16x16-v0", agent_view_size=5)  # noqa: E731
-    worlds = gymnasium.vector.SyncVectorEnv([make] * 64)
-    worlds.reset(seed=0)
-    rng = np.random.default_rng(0)
-    start = time.perf_counter()
-    for _ in range(steps):
-        worlds.step(rng.integers(0, 3, 64))
-    return 64 * steps / (time.perf_counter() - start)
 
 
 def rate(function, argument, count: int, repeats: int = 9) -> float:
@@ -90,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jaxued-python", help="python of an environment that has jaxued")
     parser.add_argument("--xland-python", help="python of an environment that has xminigrid")
+    parser.add_argument("--minigrid-python", help="python of an environment that has minigrid; default: this one")
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 1024, 8192])
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
@@ -98,28 +95,27 @@ def main() -> None:
         pythons |= {"jaxued": args.jaxued_python, "jaxued-replay": args.jaxued_python}
     if args.xland_python:
         pythons["xland"] = args.xland_python
-    rows = []
+    if args.minigrid_python or importlib.util.find_spec("minigrid"):
+        pythons["minigrid"] = args.minigrid_python or sys.executable
+    else:
+        print("MiniGrid is not installed")
+    path, rows = machine.results_folder() / "maze_throughput.json", []
     for batch in args.batch:
         row = compare(pythons, batch, args.repeats)
         rows.append(row)
         ours = row["minicosm"]
         print(f"B = {batch}: minicosm {ours['env_steps_per_s']:,.0f} env-steps/s", flush=True)
+        write_rows(path, machine.describe(), rows, ("batch",))
         for name in list(pythons)[1:]:
-            theirs = row[name]
+            theirs = row.get(name)
+            if theirs is None:
+                continue
             wall, cpu = (ours[k] / theirs[k] for k in ("env_steps_per_s", "env_steps_per_cpu_s"))
             print(f"  {name} {theirs['env_steps_per_s']:,.0f}: {wall:.1f}x, per CPU-second {cpu:.1f}x", flush=True)
-    python_rate = minigrid_rate()
-    if python_rate is None:
-        print("MiniGrid is not installed")
-    else:
-        ratio = rows[0]["minicosm"]["env_steps_per_s"] / python_rate
-        print(f"MiniGrid in a SyncVectorEnv {python_rate:,.0f}: minicosm at B = {args.batch[0]} {ratio:,.0f}x")
     rates = search_and_generators()
     for name, value in rates.items():
         print(f"{name}: {value:,.0f} levels/s")
-    path = machine.results_folder() / "maze_throughput.json"
-    result = {**machine.describe(), "rows": rows, "minigrid_env_steps_per_s": python_rate, "levels_per_s": rates}
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    write_rows(path, {**machine.describe(), "levels_per_s": rates}, rows, ("batch",))
     print(f"written: {path}")
 
 

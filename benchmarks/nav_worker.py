@@ -6,12 +6,10 @@ It runs in whichever environment has the implementation, hence imports only what
 """
 
 import argparse
-import json
-import sys
 import time
 
 import jax
-import jax.numpy as jnp
+from rollouts import serve
 
 
 def minicosm_rollout(robots, batch, steps):
@@ -64,23 +62,11 @@ def main():
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
     args = parser.parse_args()
+    start = time.perf_counter()
     build = minicosm_rollout if args.implementation == "minicosm" else jaxnav_rollout
     state, rollout = build(args.robots, args.batch, args.steps)
-    keys = jax.random.split(jax.random.PRNGKey(1), 1000)
-    start = time.perf_counter()
-    compiled = rollout.lower(state, keys[0]).compile()
-    compile_s = time.perf_counter() - start
-    state, _, _ = jax.block_until_ready(compiled(state, keys[0]))
-    memory = compiled.memory_analysis()
-    describe = {"compile_s": compile_s, "jax": jax.__version__, "temporary_bytes": memory.temp_size_in_bytes}
-    print(json.dumps(describe), flush=True)
-    for i, _ in enumerate(sys.stdin):
-        wall, cpu = time.perf_counter(), time.process_time()
-        state, total, resets = jax.block_until_ready(compiled(state, keys[1 + i]))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        assert jnp.isfinite(total)
-        env_steps = args.batch * args.steps
-        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": env_steps, "resets": int(resets)}), flush=True)
+    jax.block_until_ready(state)
+    serve(state, rollout, args.batch * args.steps, setup_s=time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the 2D universe costs beside its engine: levels a second, steps by kind of observation, and where a step goes.
 
-    python benchmarks/physics_levels.py                    # all of it: an hour, most of which is compiling
+    python benchmarks/physics_levels.py                    # all of it: a quarter of an hour, mostly compiling
     python benchmarks/physics_levels.py --merge --sizes s --parts steps --kinds flat pixels   # a few minutes
     python benchmarks/physics_levels.py --merge --sizes l --parts levels --makers random mutate
 

@@ -6,17 +6,17 @@
 Both draw a new random level of their own kind at each reset, step two ticks per action, end episodes after 256 steps
 and shape the reward. For each row the two processes stay alive side by side and take turns, A B A B …, one compiled
 rollout each; ratios are of medians. `setup` is what it takes to compile and make the first levels, `compile` the
-rollout; Kinetix needs minutes. Without --kinetix-python our own figures are measured alone. `--sweep` measures one
-implementation's growth with the batch, on any device.
+rollout; Kinetix needs minutes. Without --kinetix-python our own figures are measured alone. Rows of other settings that
+the file of results holds stay there.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
 import jax
 import machine
+from keeping import write_rows
 from workers import Worker, alternate
 
 WORKER = pathlib.Path(__file__).parent / "physics_worker.py"
@@ -74,7 +74,7 @@ def main() -> None:
                     line += f"setup {theirs['setup_s']:.0f} s, compile {theirs['compile_s']:.0f} s"
                 print(line, flush=True)
                 path = machine.results_folder() / f"{args.name}.json"
-                path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
+                write_rows(path, machine.describe(), rows, ("size", "observation", "batch"))
     print(f"written: {path}")
 
 

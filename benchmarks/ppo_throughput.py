@@ -10,12 +10,12 @@ The same net, batch, epochs and minibatches for both, given below; the worlds ar
 (with and without a memory) and Kinetix's random levels of size S, and ours of the same kinds. The processes stay alive
 side by side and take turns, A B A B …, one update each; ratios are of medians. Without a peer's python our own figures
 are measured alone. Then where our time goes: the worlds alone under random actions, playing, the whole update, and the
-least time in which this machine's matrix products could do the nets' arithmetic.
+least time in which this machine's matrix products could do the nets' arithmetic. Rows of other setups that the file of
+results holds stay there.
 """
 
 import argparse
 import dataclasses
-import json
 import pathlib
 import sys
 
@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import machine
 from ceilings import matrix_rate, seconds
+from keeping import write_rows
 from ppo_worker import learner_of
 from rollouts import used_up
 from workers import Worker, alternate
@@ -112,7 +113,7 @@ def main() -> None:
         print("  " + ", ".join(f"{name} {value:.4g}" for name, value in parts.items()), flush=True)
         rows.append(row)
         path = machine.results_folder() / f"{args.name}.json"
-        path.write_text(json.dumps({**machine.describe(), "rows": rows}, indent=1) + "\n")
+        write_rows(path, machine.describe(), rows, ("name",))
     print(f"written: {path}")
 
 

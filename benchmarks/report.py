@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results_files import OWN, Results, Row, read_all
+from results_files import ORIGIN, OWN, Figure, Results, Row, read_all
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS, PAGE, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", "images/benchmarks"
@@ -23,6 +23,9 @@ NAMES = {
     "jaxued": "JaxUED",
     "jaxued-replay": "JaxUED, one level replayed",
     "xland": "XLand-MiniGrid",
+    "minigrid": "MiniGrid, SyncVectorEnv",
+    "box2d": "Box2D",
+    "envpool": "envpool",
     "kinetix": "Kinetix",
     "jax2d": "Jax2D",
     "gymnasium": "Gymnasium",
@@ -47,7 +50,8 @@ ABOUT = {  # by name of the file: heading, and what the reader must know
     "nav_device": ("Navigation, sweep on one device", "Automatic reset, random actions, the loop on the device."),
     "maze_throughput": (
         "Mazes",
-        "13×13, a new level at every reset. JaxUED's replayed form draws no levels, and so is another task.",
+        "13×13, a new level at every reset. JaxUED's replayed form draws no levels, and so is another task; "
+        "XLand-MiniGrid and MiniGrid, which is stepped from Python, play their Empty-16x16.",
     ),
     "physics_throughput": ("Physics", "Whole environment steps, with new random levels at every reset."),
     "physics_step": (
@@ -103,7 +107,9 @@ HEAD = """# Benchmarks
 
 In each table all sides took turns on one machine, and medians of the turns count. The machines were shared with other
 work: trust ratios, and of these the large ones. "Per CPU" is per second of processor time, which other work disturbs
-less. A ratio below 1 means that the other side was faster. What is not in a table was not measured.
+less. A ratio below 1 means that the other side was faster. What is not in a table was not measured. Several figures in
+a cell, "4 / 7", are in the order of the columns of rates. Peak memory is the highest resident size of a side's process,
+with its libraries and what compiling took, most of which a bigger batch does not add to.
 """
 
 GROWTH = {  # names of the growth law's parts
@@ -119,7 +125,7 @@ SHARES = (
 )
 FLOOR = (
     "The floor: operations and bytes that XLA counts in one step, and the gap to what the machine's best rate of "
-    "float32 arithmetic would allow."
+    "float32 arithmetic, of those measured beside these rows, would allow."
 )
 
 
@@ -154,6 +160,8 @@ def _section(results: Results) -> str:
         parts += [f"{LEVELS}\n", _levels(results.head["levels"])]
     if results.head.get("breakdown"):
         parts += [f"{SHARES}\n", _shares(results.head["breakdown"])]
+    if isinstance(results.head.get("levels_per_s"), dict):
+        parts.append(_makers(results.head["levels_per_s"]))
     if results.head.get("minigrid_env_steps_per_s"):
         parts.append(_minigrid(results))
     if any(row.floor for row in results.rows):
@@ -162,7 +170,8 @@ def _section(results: Results) -> str:
     if results.head.get("growth"):
         parts.append(_growth(results))
     if sweeps(results):
-        parts.append(f"![{results.unit} against the number of worlds]({IMAGES}/{results.machine}-{results.name}.svg)\n")
+        caption = f"{results.unit} against the number of worlds, on {results.machine}"
+        parts.append(f"![{caption}]({IMAGES}/{results.machine}-{results.name}.svg)\n")
     return "\n".join(part for part in parts if part)
 
 
@@ -178,32 +187,77 @@ def _provenance(results: Results) -> str:
 
 
 def _speeds(results: Results) -> str:
-    settings = tuple(dict.fromkeys(name for row in results.rows for name in row.settings))
-    has_worlds = any(row.worlds is not None for row in results.rows)
     names = results.implementations
     peers = [name for name in names if name not in OURS] if names[0] in OURS else []
-    figures = [figure for row in results.rows for figure in row.figures.values()]
-    compiles, told = any(figure.compile_s for figure in figures), any(figure.memory_mib for figure in figures)
-    weighs = any(row.memory_bytes_per_world is not None for row in results.rows)
-    header = [*settings, *(["worlds"] if has_worlds else [])]
-    header += [NAMES.get(name, name) for name in names]
+    return _stacked(results) if peers and len(names) > 2 else _side_by_side(results, peers)
+
+
+def _side_by_side(results: Results, peers: Sequence[str]) -> str:
+    """A line for each row, a column for each implementation."""
+    names, shown = results.implementations, _shown(results)
+    header = [*_settings(results), *(NAMES.get(name, name) for name in names)]
     header += [f"over {NAMES.get(name, name)} (per CPU)" for name in peers]
-    header += ["compile, s"] if compiles else []
-    header += ["peak memory, MiB"] if told else []
+    header += [title for title, _ in shown]
+    weighs = any(row.memory_bytes_per_world is not None for row in results.rows)
     header += ["bytes a world"] if weighs else []
-    rows = []
+    lines = []
     for row in results.rows:
-        cells: list[Any] = [row.settings.get(name, "") for name in settings]
-        cells += [f"{row.worlds:,}" if row.worlds is not None else ""] if has_worlds else []
+        cells = _setting(row, results)
         cells += [number(row.figures[name].rate) if name in row.figures else "" for name in names]
         cells += [_ratio(row, names[0], name) for name in peers]
-        cells += [_each(row, "compile_s")] if compiles else []
-        cells += [_each(row, "memory_mib")] if told else []
-        cells += (
-            [number(row.memory_bytes_per_world) if row.memory_bytes_per_world is not None else ""] if weighs else []
-        )
-        rows.append(cells)
-    return _table(header, rows)
+        cells += [" / ".join(_figure(figure, field) for figure in row.figures.values()) for _, field in shown]
+        cells += [number(row.memory_bytes_per_world) if row.memory_bytes_per_world else ""] if weighs else []
+        lines.append(cells)
+    return _table(*_with_origin(results.head, results.rows, header, lines))
+
+
+def _stacked(results: Results) -> str:
+    """A line for each implementation of each row: many of them side by side would be too wide to read."""
+    first, shown = results.implementations[0], _shown(results)
+    header = [*_settings(results), "implementation", results.unit, f"{NAMES.get(first, first)} over it (per CPU)"]
+    header += [title for title, _ in shown]
+    of, lines = [], []
+    for row in results.rows:
+        for i, (name, figure) in enumerate(row.figures.items()):
+            cells = _setting(row, results)
+            cells = cells if i == 0 else [""] * len(cells)
+            ratio = "" if name in OURS else _ratio(row, first, name)
+            cells += [NAMES.get(name, name), number(figure.rate), ratio]
+            lines.append([*cells, *(_figure(figure, field) for _, field in shown)])
+            of.append(row)
+    return _table(*_with_origin(results.head, of, header, lines))
+
+
+def _shown(results: Results) -> list[tuple[str, str]]:
+    """Heading and field of what else some figure tells."""
+    figures = [figure for row in results.rows for figure in row.figures.values()]
+    told = (("compile, s", "compile_s"), ("peak memory, MiB", "memory_mib"))
+    return [(title, field) for title, field in told if any(getattr(figure, field) for figure in figures)]
+
+
+def _settings(results: Results) -> list[str]:
+    """Headings of the columns that say what a row is of."""
+    names = dict.fromkeys(name for row in results.rows for name in row.settings)
+    return [*names, *(["worlds"] if any(row.worlds is not None for row in results.rows) else [])]
+
+
+def _setting(row: Row, results: Results) -> list[str]:
+    told = {**row.settings, "worlds": "" if row.worlds is None else f"{row.worlds:,}"}
+    return [str(told.get(name, "")) for name in _settings(results)]
+
+
+def _figure(figure: Figure, field: str) -> str:
+    value = getattr(figure, field)
+    return "–" if not value else f"{value:,.0f}" if value >= 1 else f"{value:.1f}"
+
+
+def _with_origin(
+    head: Mapping[str, Any], rows: Sequence[Row], header: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Further columns for the commit and kernels, where some of `rows`, each of which has a line, have others."""
+    names = [name for name in ORIGIN if any(name in row.origin for row in rows)]
+    told = [[row.origin.get(name) or str(head.get(name, "unknown")) for name in names] for row in rows]
+    return [*header, *names], [[*line, *cells] for line, cells in zip(lines, told, strict=True)]
 
 
 def _ratio(row: Row, ours: str, peer: str) -> str:
@@ -215,11 +269,6 @@ def _ratio(row: Row, ours: str, peer: str) -> str:
     if first.per_cpu_second and other.per_cpu_second:
         return f"{wall} ({times(first.per_cpu_second / other.per_cpu_second)})"
     return wall
-
-
-def _each(row: Row, field: str) -> str:
-    values = [getattr(figure, field) for figure in row.figures.values()]
-    return " / ".join(f"{value:,.0f}" if value else "–" for value in values)
 
 
 def _minigrid(results: Results) -> str:
@@ -245,6 +294,11 @@ def _levels(rows: Sequence[Mapping[str, Any]]) -> str:
     return _table(header, cells)
 
 
+def _makers(rates: Mapping[str, float]) -> str:
+    told = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items())
+    return f"Ours alone, levels a second, 4,096 at a time: {told}.\n"
+
+
 def _shares(rows: Sequence[Mapping[str, Any]]) -> str:
     names = tuple(dict.fromkeys(name for row in rows for name in row["shares"]))
     header = ["size", "worlds", "µs an env-step", *names]
@@ -252,20 +306,23 @@ def _shares(rows: Sequence[Mapping[str, Any]]) -> str:
         header,
         [
             [row["size"], f"{row['batch']:,}", f"{row['step_us']:.2f}"]
-            + [f"{row['shares'][name]:.0%}" if name in row["shares"] else "" for name in names]
+            + [f"{round(100 * row['shares'][name])}%" if name in row["shares"] else "" for name in names]
             for row in rows
         ],
     )
 
 
 def _floors(results: Results) -> str:
+    """Against the greatest rate of arithmetic in the file: other work has made some of them too low."""
     columns = ("operations_per_env_step", "bytes_per_env_step", "env_steps_per_s_at_peak", "gap")
     header = ["setting", "operations a step", "bytes a step", "steps/s at best", "gap"]
-    rows = []
+    peak, rows = max((row.floor.get("peak_operations_per_s", 0.0) for row in results.rows), default=0.0), []
     for row in results.rows:
         if row.floor:
             setting = ", ".join(f"{name} {value}" for name, value in {**row.settings, "worlds": row.worlds}.items())
-            cells = [row.floor.get(name) for name in columns]
+            higher = peak / row.floor["peak_operations_per_s"] if row.floor.get("peak_operations_per_s") else 1.0
+            told = {name: row.floor[name] * higher for name in columns[2:] if row.floor.get(name) is not None}
+            cells = [{**row.floor, **told}.get(name) for name in columns]
             shown = [number(cell) if cell is not None else "" for cell in cells[:-1]]
             rows.append([setting, *shown, f"{cells[-1]:.1f}" if cells[-1] is not None else ""])
     return _table(header, rows)
@@ -278,7 +335,7 @@ def _growth(results: Results) -> str:
         (f"{GROWTH[name]}", *(f"{power:.2f}" for power in powers)) for name, powers in results.head["growth"].items()
     ]
     image = f"{IMAGES}/{results.machine}-{results.name}.svg"
-    return _table(header, rows) + f"\n![Cost and memory against the number of shapes]({image})\n"
+    return _table(header, rows) + f"\n![Cost and memory against the number of shapes, on {results.machine}]({image})\n"
 
 
 def _ceilings(results: Results) -> str:
@@ -309,14 +366,19 @@ def _gaps(results: Results) -> str:
 
 
 def sweeps(results: Results) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """Points (worlds, rate) by setting and implementation, of those measured at 3 numbers of worlds or more."""
+    """Points (worlds, rate) by setting and implementation, of settings with 3 numbers of worlds or more.
+
+    Of one implementation at least two are there.
+    """
     lines: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for row in results.rows:
         for name, figure in row.figures.items():
             if row.worlds is not None:
                 setting = ", ".join(f"{key} {value}" for key, value in row.settings.items())
                 lines.setdefault((setting, name), []).append((row.worlds, figure.rate))
-    return {line: sorted(points) for line, points in lines.items() if len({worlds for worlds, _ in points}) >= 3}
+    counts = {line: len({worlds for worlds, _ in points}) for line, points in lines.items()}
+    swept = {setting for (setting, _), count in counts.items() if count >= 3}
+    return {line: sorted(points) for line, points in lines.items() if line[0] in swept and counts[line] >= 2}
 
 
 def number(value: float) -> str:
@@ -366,19 +428,28 @@ def _draw_one(results: Results, lines: Mapping[tuple[str, str], list[tuple[int, 
         lines = {(name, label.removeprefix("family ")): points for (label, name), points in lines.items()}
     panels = list(dict.fromkeys(panel for panel, _ in lines))
     colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(name for _, name in lines))}
+    styles: dict[str, str] = {}
+    compared = any(name in OURS for name in colours)  # with other projects, whose lines are broken
     size = (1.6 + 3.2 * len(panels), 3.4)
     figure, all_axes = pyplot.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
     for axes, panel in zip(all_axes[0], panels, strict=True):
         for (of, name), points in lines.items():
             if of == panel:
-                style = "-" if name in OURS or panel in OURS else "--"
+                style = "--" if compared and name not in OURS else "-"
                 axes.plot(
                     *zip(*points, strict=True), style, marker="o", markersize=3, color=colours[name], linewidth=1.2
                 )
+                styles[name] = style
         axes.set(xscale="log", yscale="log", xlabel="worlds", title=NAMES.get(panel, panel))
+        worlds = sorted({count for (of, _), points in lines.items() if of == panel for count, _ in points})
+        axes.set_xticks(worlds, [f"{count:,}" for count in worlds], fontsize=7, rotation=30 if len(worlds) > 4 else 0)
+        axes.minorticks_off()
         axes.grid(which="major", linewidth=0.4)
     all_axes[0][0].set_ylabel(results.unit)
-    handles = [pyplot.Line2D([], [], color=colour, label=NAMES.get(name, name)) for name, colour in colours.items()]
+    handles = [
+        pyplot.Line2D([], [], linestyle=styles[name], color=colour, label=NAMES.get(name, name))
+        for name, colour in colours.items()
+    ]
     figure.legend(handles=handles, loc="outside right center", fontsize=7, frameon=False)
     figure.suptitle(f"{ABOUT.get(results.name, (results.name,))[0]}, {results.machine}", fontsize=10)
     figure.savefig(path, metadata={"Date": None})

@@ -16,6 +16,7 @@ from typing import Any
 RATES = ("env_steps_per_s", "ticks_per_s", "steps_per_s", "agent_steps_per_s")
 WORLDS = ("batch", "worlds", "num_envs")  # names by which scripts call the number of worlds
 OWN = "minicosm"  # the implementation of a row that has a rate of its own
+ORIGIN = ("commit", "kernels")  # what a row says of itself, where it is not what the head says
 _NO_SETTING = ("ratio", "compile_s", "seconds", "bytes", "gathers", "_per_")  # in the names of what was measured
 
 
@@ -40,6 +41,7 @@ class Row:
     floor: Mapping[str, Any]  # operations_per_env_step, gap, …; empty where nothing was counted
     memory_bytes_per_world: float | None  # of memory, while it runs
     measured: Mapping[str, Any]  # everything that the file says of it
+    origin: Mapping[str, str] = dataclasses.field(default_factory=dict)  # of ORIGIN, where it is not the head's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,21 +83,24 @@ def _results(path: pathlib.Path, content: Mapping[str, Any]) -> Results:
         rate, figures = _figures(raw)
         if figures:
             unit = unit or rate.removesuffix("_per_s").replace("_", "-") + "/s"
-            rows.append(_row(raw, figures))
+            rows.append(_row(raw, figures, content))
     head = {key: value for key, value in content.items() if key != "rows"}
     return Results(path.parent.name, path.stem, head, unit, tuple(rows))
 
 
-def _row(raw: Mapping[str, Any], figures: Mapping[str, Figure]) -> Row:
+def _row(raw: Mapping[str, Any], figures: Mapping[str, Figure], head: Mapping[str, Any]) -> Row:
     plain = {key: value for key, value in raw.items() if isinstance(value, str | int | float)}
     settings = {
         key: value
         for key, value in plain.items()
-        if key not in WORLDS and not any(part in key for part in _NO_SETTING) and not isinstance(value, float)
+        if key not in (*WORLDS, *ORIGIN)
+        and not any(part in key for part in _NO_SETTING)
+        and not isinstance(value, float)
     }
     setup = raw.get("setup") if isinstance(raw.get("setup"), dict) else {}
     worlds = next((source[key] for source in (plain, setup) for key in WORLDS if key in source), None)
-    return Row(settings, worlds, figures, raw.get("floor") or {}, raw.get("memory_bytes_per_world"), raw)
+    origin = {name: raw[name] for name in ORIGIN if name in raw and raw[name] != head.get(name)}
+    return Row(settings, worlds, figures, raw.get("floor") or {}, raw.get("memory_bytes_per_world"), raw, origin)
 
 
 def _figures(raw: Mapping[str, Any]) -> tuple[str, dict[str, Figure]]:

@@ -9,6 +9,7 @@ import time
 
 import jax
 import jax.numpy as jnp
+from process_cost import peak_memory
 
 
 def scanned(tick, steps, draw_actions):
@@ -56,10 +57,13 @@ def serve(state, rollout, env_steps, setup_s=0.0):
     compiled = rollout.lower(state, keys[0]).compile()
     compile_s = time.perf_counter() - start
     state, _, _ = jax.block_until_ready(compiled(state, keys[0]))
-    print(json.dumps({"compile_s": compile_s, "setup_s": setup_s, "jax": jax.__version__}), flush=True)
+    temporary = compiled.memory_analysis().temp_size_in_bytes
+    told = {"compile_s": compile_s, "setup_s": setup_s, "jax": jax.__version__, "temporary_bytes": temporary}
+    print(json.dumps(told), flush=True)
     for i, _ in enumerate(sys.stdin):
         wall, cpu = time.perf_counter(), time.process_time()
         state, total, resets = jax.block_until_ready(compiled(state, keys[1 + i]))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         assert jnp.isfinite(total)
-        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "env_steps": env_steps, "resets": int(resets)}), flush=True)
+        told = {"wall_s": wall, "cpu_s": cpu, "env_steps": env_steps, "resets": int(resets), **peak_memory()}
+        print(json.dumps(told), flush=True)

@@ -60,8 +60,56 @@ def test_peak_memory_is_shown_where_it_was_measured(report, tmp_path):
     row["minicosm"]["peak_memory_mib"], row["peer"]["peak_memory_mib"] = 1503.4, 39.7
     write(tmp_path, "here", "cpu_peers_vmas", rows=[row])
     text = report.page(report.read_all(tmp_path))
-    assert "| compile, s | peak memory, MiB |" in text
-    assert "| 4 / 8 / – | 1,503 / 40 / – |" in text
+    assert (
+        "| worlds | implementation | env-steps/s | minicosm over it (per CPU) | compile, s | peak memory, MiB |" in text
+    )
+    assert "| 16 | minicosm | 9 |  | 4 | 1,503 |\n|  | peer | 3 | 3.0x (1.5x) | 8 | 40 |\n" in text
+    assert "|  | other | 1 | 9.0x | – | – |" in text
+    del row["other"]
+    write(tmp_path, "here", "cpu_peers_vmas", rows=[row])
+    text = report.page(report.read_all(tmp_path))
+    assert "| over peer (per CPU) | compile, s | peak memory, MiB |" in text
+    assert "| 3.0x (1.5x) | 4 / 8 | 1,503 / 40 |" in text
+
+
+def test_rows_of_another_commit_say_so(report, tmp_path):
+    rows = [{"batch": 8, **speeds(9, 3)}, {"batch": 64, "commit": "old", **speeds(9, 3)}]
+    write(tmp_path, "here", "nav_throughput", rows=rows)
+    found = report.read_all(tmp_path)
+    text = report.page(found)
+    assert "| compile, s | commit |" in text and "| 4 / 8 | abc |" in text and "| 4 / 8 | old |" in text
+    assert {label for label, _ in report.sweeps(found[0])} == set(), "a commit makes no line of its own"
+    write(tmp_path, "here", "nav_throughput", rows=[{"batch": 8, "commit": "abc", **speeds(9, 3)}])
+    assert "| commit |" not in report.page(report.read_all(tmp_path))
+
+
+def test_measuring_some_rows_again_keeps_the_others(report, tmp_path):
+    from keeping import write_rows
+
+    path, settings = tmp_path / "results.json", ("size", "batch")
+    write_rows(path, {"commit": "a", "kernels": "x"}, [{"size": "m", "batch": 1, "rate": 1}], settings)
+    rows = [{"size": "s", "batch": batch, "rate": 2} for batch in (64, 1)]
+    write_rows(path, {"commit": "b", "kernels": "x"}, rows, settings)
+    write_rows(path, {"commit": "c", "kernels": "y"}, [{"size": "s", "batch": 64, "rate": 3}], settings)
+    assert json.loads(path.read_text()) == {
+        "commit": "c",
+        "kernels": "y",
+        "rows": [
+            {"commit": "b", "kernels": "x", "size": "s", "batch": 1, "rate": 2},
+            {"size": "s", "batch": 64, "rate": 3},
+            {"commit": "a", "kernels": "x", "size": "m", "batch": 1, "rate": 1},
+        ],
+    }
+
+
+def test_a_process_tells_its_memory(report):
+    from process_cost import peak_memory
+
+    told = peak_memory()
+    if sys.platform == "linux":
+        assert 10 < told["peak_memory_mib"] < 100_000
+    else:
+        assert told == {}
 
 
 def test_minigrid_is_told_beside_as_many_worlds_of_ours(report, tmp_path):
@@ -184,6 +232,23 @@ def test_floors_with_their_ceilings(report, tmp_path):
     text = report.page(report.read_all(tmp_path))
     assert "Ceilings: 130 G in multiply adds, operations/s; memory 27.0 GB/s." in text
     assert "| nav step | 4,096 | 66.5 k | 1.57 k | 2.00 M | arithmetic | 1.25 M | 1.6 |" in text
+
+
+def test_gaps_are_to_the_best_rate_in_the_file(report, tmp_path):
+    floor = {"operations_per_env_step": 100.0, "bytes_per_env_step": 20.0}
+    rows = [
+        {
+            "robots": robots,
+            "batch": 1,
+            **speeds(1000, 10),
+            "floor": {**floor, "peak_operations_per_s": rate, "env_steps_per_s_at_peak": rate / 100, "gap": rate / 1e5},
+        }
+        for robots, rate in ((1, 2e5), (4, 8e5))
+    ]
+    write(tmp_path, "here", "nav_throughput", rows=rows)
+    text = report.page(report.read_all(tmp_path))
+    assert "| robots 1, worlds 1 | 100 | 20 | 8.00 k | 8.0 |" in text
+    assert "| robots 4, worlds 1 | 100 | 20 | 8.00 k | 8.0 |" in text
 
 
 def test_operations_in_loops_count_as_often_as_they_run(report):
