@@ -16,6 +16,7 @@ is cut out of the slice that a loop reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -72,7 +73,7 @@ class Stage(NamedTuple):
     mends_positions: bool = True  # and throws back what is about to touch fast; else that is left alone until thrown
 
 
-def couplings(rows: list[tuple[Planar, ...]], inverse: tuple[Planar, ...]) -> tuple[jax.Array, ...]:
+def couplings(rows: Sequence[tuple[Planar, ...]], inverse: tuple[Planar, ...]) -> tuple[jax.Array, ...]:
     """f32[n, B] 1/kg: the velocity that a unit impulse on one row gives to a later one, as `_COUPLED` lists them.
 
     `rows` are what a unit impulse does to left and right: normal 0, normal 1, tangent 0, tangent 1.
