@@ -185,10 +185,10 @@ def bounces(rows: Rows, separation: Points, speed: Points, may: Points, springs:
     )
     compliance0, compliance1 = (1.0 / jnp.where(m > 0.0, m, 1.0) for m in (mass0, mass1))
     determinant = compliance0 * compliance1 - c**2
-    scale = 1.0 / jnp.where(determinant > 0.0, determinant, 1.0)
+    scale = 1.0 / jnp.where(determinant > 0.0, determinant, jnp.inf)  # with 0 neither point gets a push as one
     first = scale * (compliance1 * wanted0 - c * wanted1)
     second = scale * (compliance0 * wanted1 - c * wanted0)
-    as_one = meets0 & meets1 & (determinant > 0.0) & (first > 0.0) & (second > 0.0)
+    as_one = meets0 & meets1 & (first > 0.0) & (second > 0.0)
     is_first = wanted0 >= wanted1
     return (
         jnp.where(as_one, first, jnp.where(is_first, mass0 * wanted0, 0.0)),
@@ -206,7 +206,9 @@ def _bounce(  # noqa: PLR0913, PLR0917  (one point's data)
     fall = 4.0 * pull * separation * springs.rate
     squared = rows.restitution**2 * ((speed - pull) ** 2 - fall) + fall
     is_real = meets & (squared > 0.0)
-    return meets, jnp.where(meets, jnp.sqrt(jnp.where(is_real, squared, 1.0)) * is_real + pull - speed, 0.0)
+    return meets, jnp.where(
+        meets, jnp.sqrt(jnp.maximum(squared, jnp.finfo(squared.dtype).tiny)) * is_real + pull - speed, 0.0
+    )
 
 
 def solve(

@@ -150,7 +150,8 @@ def _clamped(velocity: Planar, config: EngineConfig) -> Planar:
     speed_squared = x**2 + y**2
     limit = config.max_speed
     is_over = speed_squared > limit**2
-    scale = jnp.where(is_over, limit / jnp.sqrt(jnp.where(is_over, speed_squared, 1.0)), 1.0)
+    # Right also where a compiler works the square out twice, and rounds it to one side of the limit and to the other.
+    scale = jnp.where(is_over, limit / jnp.sqrt(jnp.maximum(speed_squared, limit**2)), 1.0)
     return x * scale, y * scale, jnp.clip(spin, -config.max_spin, config.max_spin)
 
 
