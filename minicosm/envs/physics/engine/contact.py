@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from minicosm.envs.physics.engine.fuse import Fence
 from minicosm.envs.physics.engine.soft import Softness
@@ -206,9 +207,8 @@ def _bounce(  # noqa: PLR0913, PLR0917  (one point's data)
     fall = 4.0 * pull * separation * springs.rate
     squared = rows.restitution**2 * ((speed - pull) ** 2 - fall) + fall
     is_real = meets & (squared > 0.0)
-    return meets, jnp.where(
-        meets, jnp.sqrt(jnp.maximum(squared, jnp.finfo(squared.dtype).tiny)) * is_real + pull - speed, 0.0
-    )
+    least = np.finfo(squared.dtype).tiny
+    return meets, jnp.where(meets, jnp.sqrt(jnp.maximum(squared, least)) * is_real + pull - speed, 0.0)
 
 
 def solve(
