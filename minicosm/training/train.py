@@ -212,7 +212,8 @@ def _layout(learner: Learner, keys: jax.Array) -> TrainState:
     """See `ppo.layout`."""
     from minicosm.training.ppo import layout
 
-    alone = dataclasses.replace(learner, spread=ALONE)
+    inner = dataclasses.replace(learner.worlds.worlds, num_envs=learner.config.num_envs)  # type: ignore[type-var]
+    alone = dataclasses.replace(learner, spread=ALONE, worlds=dataclasses.replace(learner.worlds, worlds=inner))
     specs: TrainState = layout(jax.eval_shape(jax.vmap(alone.init), keys))
     return specs
 
