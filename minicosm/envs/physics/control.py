@@ -139,7 +139,15 @@ def action_mask(level: Level, config: PhysicsConfig) -> jax.Array:
 
 def bound(signal: jax.Array, binding: jax.Array) -> jax.Array:
     """f32[n]: the signal f32[bindings] of each `binding` i32[n]; 1 for what is automatic."""
-    value = jnp.where(binding == AUTOMATIC, 1.0, 0.0)
-    for index in range(signal.shape[0]):
-        value = jnp.where(binding == index, signal[index], value)
+    return look_up(signal, binding, jnp.where(binding == AUTOMATIC, 1.0, 0.0))
+
+
+def look_up(table: jax.Array | np.ndarray, binding: jax.Array, otherwise: jax.Array | float) -> jax.Array:
+    """The entry of `table` [bindings] for each `binding` i32[n]; `otherwise` for one that it does not have.
+
+    Selects, where a gather would be slow on a CPU.
+    """
+    value = jnp.broadcast_to(jnp.asarray(otherwise, table.dtype), binding.shape)
+    for index in range(table.shape[0]):
+        value = jnp.where(binding == index, table[index], value)
     return value

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minicosm.envs.physics.config import ROOM, PhysicsConfig
-from minicosm.envs.physics.control import action_mask, bound, num_controls, num_options, split
+from minicosm.envs.physics.control import action_mask, bound, look_up, num_controls, num_options, split
 from minicosm.envs.physics.engine.size import pairs
 from minicosm.envs.physics.level import AUTOMATIC, ROLES, Level
 from minicosm.envs.spaces import ACTION_MASK, Box, Dict, Space
@@ -83,12 +83,10 @@ def observe(state: State, config: PhysicsConfig) -> dict[str, jax.Array] | jax.A
         return jnp.broadcast_to(picture, (agents, *picture.shape))
     parts = _entities(state, config)
     if config.observation_kind == "entities":
-        masks = (
-            {}
-            if config.action_kind == "continuous"
-            else {ACTION_MASK: action_mask(state.level, config).astype(jnp.int8)}
-        )
-        return {name: part for name, part in parts.items() if part.size > 0} | masks
+        seen = {name: part for name, part in parts.items() if part.size > 0}
+        if config.action_kind != "continuous":
+            seen[ACTION_MASK] = action_mask(state.level, config).astype(jnp.int8)
+        return seen
     flat = [part.reshape(agents, -1) for name, part in parts.items() if name not in INDICES]
     return jnp.concatenate(flat, axis=1)
 
@@ -136,17 +134,13 @@ def _driven_by(level: Level, config: PhysicsConfig) -> tuple[jax.Array, jax.Arra
     """i32[A, J] and i32[A, T]: which element of the agent's own action drives it, `num_controls` for none of them."""
     dealt, none = split(config), num_controls(config)
     owner, column = dealt.owner, dealt.source % max(1, none)
-    table = np.where(owner == np.arange(config.num_agents)[:, None], column, none)  # [A, bindings]
+    table = np.where(owner == np.arange(config.num_agents)[:, None], column, none).astype(np.int32)  # [A, bindings]
     motors, thrusters = table[:, : config.num_motor_bindings], table[:, config.num_motor_bindings :]
-    return _lookup(motors, level.motor_binding, none), _lookup(thrusters, level.thruster_binding, none)
-
-
-def _lookup(table: np.ndarray, binding: jax.Array, otherwise: int) -> jax.Array:
-    """i32[A, n]: the column of [A, bindings] that `binding` i32[n] says; `otherwise` for what is automatic."""
-    found = jnp.full((table.shape[0], *binding.shape), otherwise, jnp.int32)
-    for k, column in enumerate(table.T):
-        found = jnp.where(binding == k, column[:, None].astype(np.int32), found)
-    return found
+    motor, thruster = (
+        jnp.stack([look_up(row, binding, none) for row in of_agents])
+        for of_agents, binding in ((motors, level.motor_binding), (thrusters, level.thruster_binding))
+    )
+    return motor, thruster
 
 
 def _of_shapes(state: State) -> jax.Array:

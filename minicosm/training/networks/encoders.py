@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from minicosm.envs.spaces import Space
 from minicosm.training.config import NetworkConfig
-from minicosm.training.networks.entities import EntityTransformer, SetEncoder, entity_layout
+from minicosm.training.networks.entities import EntityTransformer, SetEncoder, entity_layout, names_elements
 from minicosm.training.networks.pixels import PictureEncoder, picture_layout
 
 try:
@@ -28,13 +28,12 @@ def encoder_for(config: NetworkConfig, space: Space, num_controls: int = 0) -> n
     if config.kind == "mlp":
         return None
     try:
-        num_controls = num_controls if config.controls else 0
-        if config.kind == "set":
-            return SetEncoder(entity_layout(space), config.width, config.queries, num_controls, activate)
-        if config.kind == "transformer":
-            return EntityTransformer(
-                entity_layout(space), config.width, config.heads, config.layers, num_controls, activate
-            )
+        if config.kind in ("set", "transformer"):
+            layout = entity_layout(space)
+            count = num_controls if config.controls and names_elements(layout, num_controls) else 0
+            if config.kind == "set":
+                return SetEncoder(layout, config.width, config.queries, count, activate)
+            return EntityTransformer(layout, config.width, config.heads, config.layers, count, activate)
         return PictureEncoder(picture_layout(space), config.channels, activate)
     except ValueError as error:
         raise ValueError(

@@ -3,8 +3,8 @@
 An observation of entities is a Dict of sets. A set `things` f32[n, k] comes with `thing_mask` f32[n], 1 where a row
 holds something. One set is of nodes; the others are of links, each of which names, in the integers `thing_…` [n] or
 [n, ends], the rows of the nodes on which it hangs, and in `thing_control` i[n] may name the element of the action that
-drives it. What is left of the Dict describes the whole. No parameter's shape
-depends on a set's number of rows, so that one net serves scenes of every size.
+drives it. What is left of the Dict describes the whole. No parameter's shape depends on a set's number of rows, so that
+one net serves scenes of every size.
 """
 
 from __future__ import annotations
@@ -227,16 +227,22 @@ def incidence(link: EntitySet, nodes: EntitySet, features: jax.Array) -> jax.Arr
     return jax.nn.one_hot(ends, nodes.rows.space.shape[0]) * there[..., None, None]
 
 
+def names_elements(layout: EntityLayout, num_controls: int) -> bool:
+    """Whether links name elements of this action; one choice among all controls, say, has a single element."""
+    controls = [link.control for link in layout.links if link.control is not None]
+    return bool(controls) and all(getattr(part.space, "high", None) == num_controls for part in controls)
+
+
 def by_control(
     layout: EntityLayout, encoded: Sequence[jax.Array], features: jax.Array, num_controls: int
 ) -> jax.Array | None:
     """f32[..., E, W]: of each element of the action, the sum of the encoded links f32[..., L, W] that it drives.
 
-    None where no links name elements, or not those of this action: one choice among all controls has a single element.
+    None where there are none to tell apart.
     """
     sums = []
     for link, rows in zip(layout.links, encoded, strict=True):
-        if link.control is not None and getattr(link.control.space, "high", None) == num_controls:
+        if link.control is not None and num_controls > 0:
             drives = jax.nn.one_hot(link.control.read(features).astype(jnp.int32), num_controls)
             drives *= link.mask.read(features)[..., None]
             sums.append(jnp.einsum("...le,...lw->...ew", drives, rows))

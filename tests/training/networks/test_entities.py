@@ -215,6 +215,17 @@ def test_a_control_does_what_its_links_call_for_whichever_binding_it_has(kind):
     assert np.ptp(motors, axis=1).max() > 1e-4  # they do differ
 
 
+@pytest.mark.parametrize("kind", ["set", "transformer"])
+def test_one_choice_among_all_controls_has_one_head_and_no_parameters_for_more(kind):
+    names = {}
+    for action_kind in ("discrete", "continuous"):
+        env = minicosm.make("physics-s", observation_kind="entities", action_kind=action_kind)
+        params = jax.eval_shape(Agent.of(env, CONFIGS[kind]).init, jax.random.key(0))["params"]
+        names[action_kind] = {name for whole in (params, params["encoder"]) for name in whole}
+    assert "policy" in names["discrete"] and "policy_1" in names["continuous"]
+    assert not [name for name in names["discrete"] if "control" in name or "_last" in name]
+
+
 def test_sets_are_found_by_their_names():
     layout = entity_layout(
         minicosm.make("physics-m-2agents", observation_kind="entities", action_kind="multi_discrete").observation_space

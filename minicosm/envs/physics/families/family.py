@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from minicosm.envs.physics.assemble import Parts, assemble
 from minicosm.envs.physics.config import PhysicsConfig
+from minicosm.envs.physics.control import look_up
 from minicosm.envs.physics.draws import uniform
 from minicosm.envs.physics.engine.size import Size
 from minicosm.envs.physics.level import Level
@@ -133,13 +134,13 @@ def _shuffled(key: jax.Array, parts: Parts, config: PhysicsConfig) -> Parts:
     motors, thrusters = config.num_motor_bindings, config.num_thruster_bindings
     number = uniform(key, 2 * motors + thrusters)
     sign = jnp.where(number[:motors] < 0.5, -1.0, 1.0)
-    speed = parts.holds.motor_speed * _looked_up(sign, parts.holds.motor_binding, 1.0)
+    speed = parts.holds.motor_speed * look_up(sign, parts.holds.motor_binding, 1.0)
     parts = dataclasses.replace(parts, holds=dataclasses.replace(parts.holds, motor_speed=speed))
     if config.num_agents > 1:
         return parts
     holds, jets = parts.holds, parts.jets
-    motor = _looked_up(_ranks(number[motors : 2 * motors]), holds.motor_binding, holds.motor_binding)
-    thruster = _looked_up(_ranks(number[2 * motors :]), jets.binding, jets.binding)
+    motor = look_up(_ranks(number[motors : 2 * motors]), holds.motor_binding, holds.motor_binding)
+    thruster = look_up(_ranks(number[2 * motors :]), jets.binding, jets.binding)
     return dataclasses.replace(
         parts,
         holds=dataclasses.replace(holds, motor_binding=motor),
@@ -150,14 +151,6 @@ def _shuffled(key: jax.Array, parts: Parts, config: PhysicsConfig) -> Parts:
 def _ranks(number: jax.Array) -> jax.Array:
     """i32[n]: how many of f32[n] are less than each, a random order if they are random."""
     return jnp.sum(number < number[:, None], axis=1, dtype=jnp.int32)
-
-
-def _looked_up(table: jax.Array, binding: jax.Array, otherwise: jax.Array | float) -> jax.Array:
-    """The entry of `table` [bindings] for each `binding` i32[n]; `otherwise` for one that it does not have."""
-    value = jnp.broadcast_to(jnp.asarray(otherwise, table.dtype), binding.shape)
-    for index in range(table.shape[0]):
-        value = jnp.where(binding == index, table[index], value)
-    return value
 
 
 @functools.cache
