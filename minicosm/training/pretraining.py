@@ -20,12 +20,13 @@ _PPO: dict[str, Any] = {
     "total_steps": 20_000_000,
     "num_envs": 256,
     "num_steps": 32,
+    "minibatches": 16,
     "learning_rate": 1.5e-3,
     "gamma": 0.995,
     "updates_per_chunk": 24,
 }
 # Levels that a policy is soon sure of are replaced soon: kept for long, they are learnt by heart.
-_SFL = {"num_batches": 1, "batch_size": 1024, "num_steps": 512, "num_kept": 256, "refresh": 8}
+_SFL = {"num_batches": 1, "batch_size": 1024, "num_steps": 512, "num_kept": 256, "refresh": 4}
 
 
 def world(size: SizeName, levels: str = "mixed") -> Physics:
