@@ -123,7 +123,7 @@ MINICOSM_FN void for_planes(const RigidBatch& b, const RigidWorld<W>& world, int
   }
 }
 
-// The fraction of the path (dx, dy) from (x, y) at which a core touches `shape`; 1 where it does not.
+// The fraction of the path (dx, dy) from (x, y) at which a core touches `shape`, or comes deeper into it; 1 where it does not.
 template <int W>
 MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, int shape, V<W> x, V<W> y, V<W> dx, V<W> dy,
                              V<W> core) {
@@ -136,9 +136,12 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
     const V<W> squared = from_x * from_x + from_y * from_y, outside = squared - reach * reach;
     const V<W> discriminant = along * along - length_squared * outside;
     const V<W> enter = max((-along - sqrt(max(discriminant, zero))) / length_squared, zero);
-    return select((squared > within * within) & (along < 0.0f) & (discriminant > 0.0f) & (enter < 1.0f), enter, one);
+    const M<W> is_outside = squared > within * within, deeper = along < 0.0f;
+    const V<W> radius = world.radius[shape - b.num_polygons];
+    const V<W> inside = select(not_(is_outside) & (squared > radius * radius) & deeper, zero, one);
+    return select(is_outside & deeper & (discriminant > 0.0f) & (enter < 1.0f), enter, inside);
   }
-  V<W> enter = zero, leave = splat<W>(kFar);
+  V<W> enter = zero, leave = splat<W>(kFar), nearest = splat<W>(kInside), nearest_rate = zero;
   M<W> is_outside = zero > one;
   const auto cut = [&](V<W> nx, V<W> ny, V<W> above, M<W> is_plane) {
     const V<W> rate = nx * dx + ny * dy;
@@ -147,9 +150,13 @@ MINICOSM_FN V<W> reach_shape(const RigidBatch& b, const RigidWorld<W>& world, in
     enter = max(enter, select(is_above, select(rate < 0.0f, fraction, splat<W>(kFar)), zero));
     leave = min(leave, select(is_plane & not_(is_above) & (rate > 0.0f), fraction, splat<W>(kFar)));
     is_outside = is_outside | is_above;
+    const M<W> is_nearest = is_plane & (above > nearest);
+    nearest = select(is_nearest, above, nearest);
+    nearest_rate = select(is_nearest, rate, nearest_rate);
   };
   for_planes<W>(b, world, shape, x, y, core, cut);
-  return select(is_outside & (enter < leave + kTiny) & (enter < 1.0f), enter, one);
+  const V<W> inside = select((nearest > -core) & (nearest_rate < 0.0f), zero, one);
+  return select(is_outside, select((enter < leave + kTiny) & (enter < 1.0f), enter, one), inside);
 }
 
 // How far a core at (x, y) is above the plane round `shape` that it is furthest above, now and after (dx, dy), and that

@@ -38,8 +38,8 @@ def inner_radius(scene: Scene) -> jax.Array:
 def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     """Mend `moved` f32[3 (x, y, turn), F, B] of the free shapes where a core would enter a static shape.
 
-    A fast core that starts inside a static shape is let go; a slow one comes no deeper, and is let go where the
-    centroid is inside.
+    A core that starts inside a static shape comes no deeper: a slow one goes on beside it, a fast one stays where it
+    is. Both are let go where the centroid is inside.
     """
     size = scene.size
     free = slice(size.num_walls, None)
@@ -104,7 +104,7 @@ def _outlines(scene: Scene, state: State) -> Planes:
 
 
 def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[P, F, B]: the fraction of each path at which a core touches each polygon; 1 where it does not.
+    """f32[P, F, B]: the fraction of each path at which a core touches each polygon, or comes deeper; 1 where it does not.
 
     `above` f32[2 V, P, F, B] m: how far each core is above each of the `planes` when it starts.
     """
@@ -115,7 +115,11 @@ def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Arra
     enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
     leave = least(jnp.where(is_plane & ~is_above & (rate > 0.0), fraction, FAR), 0)
     is_outside = greatest(is_plane & is_above, 0)
-    return jnp.where(is_outside & (enter <= leave) & (enter < 1.0), enter, 1.0)
+    now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
+    index = jnp.arange(len(rate))[:, None, None, None]
+    goes_deeper = (now > -core) & (total(jnp.where(index == nearest, rate, 0.0), 0) < 0.0)
+    inside = jnp.where(goes_deeper, 0.0, 1.0)
+    return jnp.where(is_outside, jnp.where((enter <= leave) & (enter < 1.0), enter, 1.0), inside)
 
 
 def _into_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
@@ -131,7 +135,8 @@ def _into_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array
     enter = jnp.maximum((-along - root) / length_squared, 0.0)
     is_outside = squared > (reach - SHORT * core) ** 2
     hits = is_outside & (along < 0.0) & (discriminant > 0.0) & (enter < 1.0)
-    return jnp.where(hits, enter, 1.0)
+    goes_deeper = ~is_outside & (squared > radius**2) & (along < 0.0)
+    return jnp.where(hits, enter, jnp.where(goes_deeper, 0.0, 1.0))
 
 
 def _out_of_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:

@@ -16,9 +16,12 @@ from xla_options import OPTIMISED
 from minicosm.envs.physics.engine import MEDIUM, Size, query
 from minicosm.envs.physics.engine.build import build, idle
 from minicosm.envs.physics.engine.definitions import Circle, Pin, Polygon, Thruster, Weld, box
+from minicosm.envs.physics.engine.sweep import stop_at_statics
 
 LEAST = Size(num_polygons=1, num_circles=1, num_joints=1, num_thrusters=0, num_walls=1)  # compiles soonest
 COUNT = {"reference": 32, "kernel": 2000}  # random worlds for each implementation: the first of those drawn
+NO_WALLS = Size(num_polygons=2, num_circles=1, num_joints=0, num_thrusters=0, num_walls=0)
+PLATE = box(4.0, 0.02, position=(0.0, -0.01), density=0.0)  # static; a core of 0.1 m lies on it at a height of 0.1 m
 PILE = Kind(max_restitution=0.0, parts=False, piled=True, densities=(0.5, 2.0), max_speed=3.0)
 
 
@@ -59,6 +62,23 @@ def test_random_worlds_stay_finite_and_in_their_walls(random_run, kind):
     for leaf in jax.tree.leaves(last):
         assert jnp.isfinite(leaf).all()
     assert away.max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("depth", "path", "goes"),
+    [(0.05, (0.1, -1.0), 0.0), (0.05, (0.3, 0.6), 1.0), (0.05, (0.02, -0.01), 1.0), (0.15, (0.0, -1.0), 1.0)],
+    ids=["deeper and fast", "out", "slowly along", "with its centroid inside"],
+)
+@pytest.mark.parametrize("shape", ["disc", "box"])
+def test_a_core_that_a_thin_plate_holds_comes_no_deeper(shape, depth, path, goes):
+    free = Circle(0.2) if shape == "disc" else box(0.4, 0.4)
+    scene, state = build(NO_WALLS, [dataclasses.replace(free, position=(0.0, 0.1 - depth)), PLATE])
+    place = 0 if shape == "box" else 2
+    moved = jnp.zeros((3, NO_WALLS.num_shapes, 1)).at[:2, place, 0].set(jnp.array(path))
+    last = jax.tree.map(lambda x: x[..., None], (scene, state))
+    mended = stop_at_statics(*last, moved)[:2, place, 0]
+    fast = np.hypot(*path) > 0.1
+    np.testing.assert_allclose(mended, goes * np.array([path[0], path[1] if fast else 0.0]), atol=1e-6)
 
 
 @pytest.mark.parametrize("gravity", [0.0, 9.81])
