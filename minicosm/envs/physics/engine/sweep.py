@@ -104,7 +104,7 @@ def _outlines(scene: Scene, state: State) -> Planes:
 
 
 def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[P, F, B]: the fraction of each path at which a core touches each polygon, or comes deeper; 1 where it does not.
+    """f32[P, F, B]: the fraction of each path at which a core touches each polygon or comes deeper; 1 where not.
 
     `above` f32[2 V, P, F, B] m: how far each core is above each of the `planes` when it starts.
     """
