@@ -241,8 +241,9 @@ MINICOSM_PART void stop_short(const RigidBatch& b, const RigidWorld<W>& world, i
   }
   const V<W> short_of = kShort * core / sqrt(max(dx * dx + dy * dy, splat<W>(kTiny)));
   fraction = select(fraction < 1.0f, max(fraction - short_of, splat<W>(0.0f)), fraction);
-  world.moved[3 * free] = dx * fraction;
-  world.moved[3 * free + 1] = dy * fraction;
+  // a shape that stays has moved by 0, never by -0, whatever its neighbours in the vector do
+  world.moved[3 * free] = select(is_fast, dx * fraction + splat<W>(0.0f), dx);
+  world.moved[3 * free + 1] = select(is_fast, dy * fraction + splat<W>(0.0f), dy);
 }
 
 template <int W>
