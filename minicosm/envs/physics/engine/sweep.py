@@ -115,9 +115,8 @@ def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Arra
     enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
     leave = least(jnp.where(is_plane & ~is_above & (rate > 0.0), fraction, FAR), 0)
     is_outside = greatest(is_plane & is_above, 0)
-    now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
-    index = jnp.arange(len(rate))[:, None, None, None]
-    goes_deeper = (now > -core) & (total(jnp.where(index == nearest, rate, 0.0), 0) < 0.0)
+    now, nearest_x, nearest_y = _nearest(planes, above)
+    goes_deeper = (now > -core) & (nearest_x * path[0] + nearest_y * path[1] < 0.0)
     inside = jnp.where(goes_deeper, 0.0, 1.0)
     return jnp.where(is_outside, jnp.where((enter <= leave) & (enter < 1.0), enter, 1.0), inside)
 
@@ -143,11 +142,17 @@ def _out_of_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Ar
     """f32[2, P, F, B] m: what to add to each path, lest a core comes deeper into each polygon than it is."""
     nx, ny, is_plane = planes.normal_x, planes.normal_y, planes.is_plane
     then = jnp.where(is_plane, above + (nx * path[0] + ny * path[1]), INSIDE)
-    now, nearest = first_greatest(jnp.where(is_plane, above, INSIDE))
-    index = jnp.arange(len(nx))[:, None, None, None]
-    nearest_x, nearest_y = (total(jnp.where(index == nearest, values, 0.0), 0) for values in (nx, ny))
+    now, nearest_x, nearest_y = _nearest(planes, above)
     push = _push(now, now + (nearest_x * path[0] + nearest_y * path[1]), greatest(then, 0), core)
     return jnp.stack([push * nearest_x, push * nearest_y])
+
+
+def _nearest(planes: Planes, above: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """f32[P, F, B] each: how far each core is above the plane that it is furthest above, m, and that plane's normal."""
+    now, nearest = first_greatest(jnp.where(planes.is_plane, above, INSIDE))
+    is_nearest = jnp.arange(len(above))[:, None, None, None] == nearest
+    nearest_x, nearest_y = (total(jnp.where(is_nearest, n, 0.0), 0) for n in (planes.normal_x, planes.normal_y))
+    return now, nearest_x, nearest_y
 
 
 def _out_of_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
