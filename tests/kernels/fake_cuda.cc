@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kFailed = 700;
 char the_context, the_stream;
-long launches, clears;
+long launches;
 
 bool fails(const char* function) {
   const char* name = getenv("MINICOSM_FAKE_FAIL");
@@ -54,7 +54,6 @@ extern "C" __attribute__((visibility("default"))) void run_grid(unsigned blocks,
 
 EXPORT void* fake_stream() { return &the_stream; }
 EXPORT long fake_launches() { return launches; }
-EXPORT long fake_clears() { return clears; }
 
 EXPORT int cuGetErrorString(int, const char** text) { return *text = "a fault made for the test", 0; }
 EXPORT int cuStreamGetCtx(void* stream, void** context) {
@@ -84,12 +83,6 @@ EXPORT int cuLaunchKernel(void* function, unsigned blocks, unsigned, unsigned, u
   if (stream != &the_stream || fails("cuLaunchKernel")) return kFailed;
   ((void (*)(unsigned, unsigned, void**))function)(blocks, threads, arguments);
   launches++;
-  return 0;
-}
-EXPORT int cuMemsetD32Async(uint64_t memory, unsigned value, size_t count, void* stream) {
-  if (stream != &the_stream || value) return kFailed;
-  memset((void*)memory, 0, 4 * count);
-  clears++;
   return 0;
 }
 

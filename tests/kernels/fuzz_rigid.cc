@@ -12,7 +12,7 @@
 
 namespace minicosm {
 
-constexpr int kWorlds = kNativeWidth + 2;  // a vector, and one that overlaps it
+constexpr int kWorlds = 2 * kNativeWidth - 1;  // a vector, and one of each that is narrower
 constexpr int kTicks = 3;
 
 // Arrays of exactly the length that the kernel may touch.
@@ -215,8 +215,9 @@ struct Fields {
   }
 };
 
-// Several ticks, `together` worlds at a time, from memory that holds rubbish.
-Fields run(RigidBatch b, int together) {
+// Several ticks, `together` worlds at a time, from memory that holds rubbish; the first from the case's own state, the
+// others from what the last one left, and in its place if they are `in_place`.
+Fields run(RigidBatch b, int together, bool in_place) {
   const int64_t bytes = kNativeWidth * rigid_scratch(b) * (int64_t)sizeof(float);
   void* scratch = nullptr;
   CHECK(posix_memalign(&scratch, 64, bytes) == 0);
@@ -228,11 +229,12 @@ Fields run(RigidBatch b, int together) {
     memset(scratch, together == 1 ? 0xff : 0x7f, bytes);
     float** const out[] = {&b.new_position,         &b.new_rotation, &b.new_velocity,
                            &b.new_angular_velocity, &b.new_contacts, &b.new_joint_impulses};
-    for (int i = 0; i < 6; i++) *out[i] = after.data[i].get();
+    Fields& left = in_place && tick ? before : after;
+    for (int i = 0; i < 6; i++) *out[i] = left.data[i].get();
     for (int first = 0; first < kWorlds; first += together) {
       rigid_tick(b, (float*)scratch, first, first + together < kWorlds ? first + together : kWorlds);
     }
-    std::swap(before, after);
+    if (&left == &after) std::swap(before, after);
     const float** const in[] = {&b.position,         &b.rotation, &b.velocity,
                                 &b.angular_velocity, &b.contacts, &b.joint_impulses};
     for (int i = 0; i < 6; i++) *in[i] = before.data[i].get();
@@ -253,7 +255,8 @@ int main() {
     fill_shapes(c, random);
     fill_parts(c, random);
     spoil(c, random);
-    const Fields alone = run(c.batch, 1), side_by_side = run(c.batch, kWorlds);
+    const Fields alone = run(c.batch, 1, true), side_by_side = run(c.batch, kWorlds, false);
+    const Fields in_place = run(c.batch, kWorlds, true);
     for (int w = 0; w < kWorlds; w++) {
       if (c.is_hostile[w]) continue;
       for (int f = 0; f < 6; f++) {
@@ -261,6 +264,7 @@ int main() {
         const float *x = alone.data[f].get() + w * n, *y = side_by_side.data[f].get() + w * n;
         for (int64_t k = 0; k < n; k++) CHECK(isfinite(x[k]));
         CHECK(!memcmp(x, y, n * sizeof(float)));
+        CHECK(!memcmp(x, in_place.data[f].get() + w * n, n * sizeof(float)));
       }
       for (int64_t k = 3; k < alone.length[4]; k += 4) touching += alone.data[4][w * alone.length[4] + k] > 0.0f;
     }

@@ -31,7 +31,6 @@ struct Driver {
   int (*cuModuleGetFunction)(void**, void*, const char*);
   int (*cuOccupancyMaxActiveBlocksPerMultiprocessor)(int*, void*, int, size_t);
   int (*cuLaunchKernel)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**);
-  int (*cuMemsetD32Async)(uint64_t, unsigned, size_t, void*);
 };
 
 struct Compiler {
@@ -87,7 +86,7 @@ std::string load_driver(Cuda& c) {
 #define X(name) library.find(#name, d.name);
   X(cuGetErrorString) X(cuStreamGetCtx) X(cuCtxPushCurrent_v2) X(cuCtxPopCurrent_v2) X(cuCtxGetDevice)
   X(cuDeviceGetAttribute) X(cuModuleLoadData) X(cuModuleGetFunction) X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
-  X(cuLaunchKernel) X(cuMemsetD32Async)
+  X(cuLaunchKernel)
 #undef X
   if (!library.failure().empty()) {
     return "NVIDIA's driver library does not load (" + library.failure() + "); install or update the driver";
@@ -207,13 +206,6 @@ std::string cuda_launch(const CudaKernel& kernel, int64_t blocks, int threads, v
   const int status =
       d.cuLaunchKernel(kernel.function, (unsigned)blocks, 1, 1, (unsigned)threads, 1, 1, 0, stream, arguments, nullptr);
   return status ? explain(d, "launch a kernel", status) : "";
-}
-
-std::string cuda_clear(float* numbers, int64_t count, void* stream) {
-  if (!count) return "";
-  const Driver& d = cuda().driver;
-  const int status = d.cuMemsetD32Async((uint64_t)numbers, 0, (size_t)count, stream);
-  return status ? explain(d, "clear memory", status) : "";
 }
 
 }  // namespace minicosm

@@ -27,9 +27,6 @@ std::string cuda_kernel(void* stream, const std::string& source, const char* nam
 // Launches it with `blocks` blocks; `arguments` point to the values of its parameters.
 std::string cuda_launch(const CudaKernel& kernel, int64_t blocks, int threads, void* stream, void** arguments);
 
-// Sets `count` numbers to zero.
-std::string cuda_clear(float* numbers, int64_t count, void* stream);
-
 }  // namespace minicosm
 
 #endif  // MINICOSM_KERNELS_CUDA_PROGRAM_H_

@@ -14,7 +14,8 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-constexpr int64_t kPairsPerBlock = 2048;  // of the order of 50 us, against 10 to wake a thread
+// Pairs of a block where there are worlds enough, of the order of 50 us, and so many that all threads have one, 10 us.
+constexpr int64_t kMostPairs = 2048, kFewestPairs = 512;
 constexpr int64_t kAlignment = 64;
 
 // Memory of one thread for as long as it lives: no call allocates once it has grown.
@@ -32,6 +33,12 @@ float* scratch_of_thread(int64_t floats) {
   return memory.get();
 }
 
+// How many vectors of worlds one thread takes at a time, each with so many pairs; `share` is a thread's part of them all.
+int64_t vectors_of_block(int64_t share, int64_t pairs) {
+  const int64_t fewest = kFewestPairs / std::max<int64_t>(1, pairs), most = kMostPairs / std::max<int64_t>(1, pairs);
+  return std::max<int64_t>(1, std::clamp(share, fewest, most));
+}
+
 ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::RemainingRets results,
                       ffi::Span<const int64_t> sizes, ffi::Span<const int32_t> left, ffi::Span<const int32_t> right,
                       ffi::Span<const float> numbers, int64_t num_substeps, int64_t num_joint_sweeps) {
@@ -43,8 +50,7 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
   const Kernels& set = kernels();
   const int64_t floats = set.width * rigid_scratch(b);
   std::atomic<bool> enough{true};
-  const int64_t vectors = kPairsPerBlock / set.width / std::max(1, b.num_pairs);
-  const int64_t block = set.width * std::max<int64_t>(1, vectors);
+  const int64_t block = set.width * vectors_of_block(worlds / set.width / pool.num_threads(), set.width * b.num_pairs);
   parallel_for(pool, worlds, block, [&](int64_t first, int64_t last) {
     float* const scratch = scratch_of_thread(floats);
     if (scratch) set.rigid_tick(b, scratch, first, last);

@@ -50,8 +50,6 @@ std::string launch_rigid(RigidBatch b, int64_t worlds, void* stream, const Alloc
     return "the GPU has no " + std::to_string(blocks * per_block >> 20) +
            " MiB left for working memory; step fewer worlds at a time";
   }
-  failure = cuda_clear(b.new_contacts, worlds * b.num_pairs * 8, stream);
-  if (!failure.empty()) return failure;
   void* arguments[] = {&b, &scratch, &worlds};
   return cuda_launch(kernel, blocks, kCudaWarp, stream, arguments);
 }

@@ -276,9 +276,7 @@ template <int W>
 MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
   const int64_t row = (int64_t)b.num_pairs * 8;
   float* const out = b.new_contacts + first * row;
-#ifndef __CUDACC__  // the launch clears all worlds at once
-  for (int64_t i = 0; i < W * row; i++) out[i] = 0.0f;
-#endif
+  clear_eights(out, (int64_t)W * b.num_pairs);
   for (int i = 0; i < world.num_contacts; i++) {
     const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
     const int pair = world.pair[i], left = b.left[pair] - b.num_walls, right = b.right[pair] - b.num_walls;
@@ -346,29 +344,22 @@ MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t 
 }
 
 #ifndef __CUDACC__
-// The worlds first … last - 1, in scratch memory of kNativeWidth times rigid_scratch floats, aligned to a vector. What
-// does not fill a vector goes with worlds that were done already, or one by one.
-template <int N>
+// The worlds first … last - 1, in scratch memory of W times rigid_scratch floats, aligned to a vector. What does not fill
+// a vector goes in narrower ones. No world is stepped twice: results may lie where the state was read.
+template <int W, int N>
 void tick_range(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
-  constexpr int W = kNativeWidth;
-  if (last - first < W) {
-    for (int64_t w = first; w < last; w++) {
-      RigidWorld<1> world = lay_out<1>(b, {scratch});
-      tick_worlds<1, N>(b, world, w);
-    }
-    return;
-  }
-  for (int64_t w = first; w < last; w += W) {
+  for (; first + W <= last; first += W) {
     RigidWorld<W> world = lay_out<W>(b, {(V<W>*)scratch});
-    tick_worlds<W, N>(b, world, w + W <= last ? w : last - W);
+    tick_worlds<W, N>(b, world, first);
   }
+  if constexpr (W > 1) tick_range<(W > 4 ? W / 2 : 1), N>(b, scratch, first, last);
 }
 
 inline void rigid_tick(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
   if (b.num_vertices <= 4) {
-    tick_range<4>(b, scratch, first, last);
+    tick_range<kNativeWidth, 4>(b, scratch, first, last);
   } else {
-    tick_range<16>(b, scratch, first, last);
+    tick_range<kNativeWidth, 16>(b, scratch, first, last);
   }
 }
 #endif

@@ -462,6 +462,18 @@ MINICOSM_FN void store_rows(float* rows, [[maybe_unused]] int64_t stride, const 
   }
 }
 
+// Sets `count` rows of eight floats to zero; on a GPU they are aligned to 16 bytes.
+MINICOSM_FN void clear_eights(float* rows, int64_t count) {
+#ifdef __CUDACC__
+  struct alignas(16) Four {
+    float values[4];
+  };
+  for (int64_t i = 0; i < 2 * count; i++) ((Four*)rows)[i] = Four{};
+#else
+  for (int64_t i = 0; i < 8 * count; i++) rows[i] = 0.0f;
+#endif
+}
+
 }  // namespace MINICOSM_ISA
 }  // namespace minicosm
 
