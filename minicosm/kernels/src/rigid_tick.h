@@ -83,6 +83,7 @@ MINICOSM_FN void substep(const RigidBatch& b, const RigidWorld<W>& world) {
 constexpr float kCore = 0.5f;     // of the inner radius
 constexpr float kShort = 0.01f;   // of the core: so far ahead of the surface it stops, and so far within it has not entered
 constexpr float kReach = 1.5f;    // of the core: no plane round a shape cuts a core that far beyond its bounds
+constexpr float kTouch = 1e-6f;   // m: so much deeper is no deeper
 constexpr float kInside = -1e9f;  // m
 
 template <int W>
@@ -199,29 +200,62 @@ MINICOSM_FN V<W>& held(const RigidWorld<W>& world, int free, int axis, int side)
   return (side ? world.push : world.turned)[3 * free + axis];
 }
 
-// Notes how the slow shape `i` is to be pushed to stay out of `other` where that is static.
+// And two more: 1 where it has been pushed, and where that would bring it deeper into another static shape.
 template <int W>
-MINICOSM_FN void hold_out(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int pair, int i, int other) {
-  const M<W> is_static = world.inverse_mass[other] == 0.0f;
-  if (!any_of(is_static)) return;
+MINICOSM_FN V<W>& is_held(const RigidWorld<W>& world, int free) {
+  return world.turned[3 * free + 2];
+}
+template <int W>
+MINICOSM_FN V<W>& is_wedged(const RigidWorld<W>& world, int free) {
+  return world.push[3 * free + 2];
+}
+
+// Calls look(found, deepest, counts) if the shape `i`, on its path, comes near to `other`, in the worlds where `counts`:
+// where that is static and holds a part of its core, which may come as deep as `deepest`.
+template <int W, class F>
+MINICOSM_FN void look_beside(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int pair, int i, int other,
+                             M<W> counts, const F& look) {
+  counts = counts & (world.inverse_mass[other] == 0.0f);
+  if (!any_of(counts)) return;
   const int free = i - b.num_walls;
-  const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free], zero = splat<W>(0.0f);
+  const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free];
   const V<W> x = world.position[2 * i], y = world.position[2 * i + 1], end_x = x + dx, end_y = y + dy, reach = kReach * core;
   const Array<W> q = world.bounds.at(4 * (int64_t)other);
-  M<W> counts = (end_x > q[0] - reach) & (end_x < q[1] + reach) & (end_y > q[2] - reach) & (end_y < q[3] + reach);
-  if (!any_of(counts)) return;
-  counts = counts & is_static & (dx * dx + dy * dy <= core * core);
+  counts = counts & (end_x > q[0] - reach) & (end_x < q[1] + reach) & (end_y > q[2] - reach) & (end_y < q[3] + reach);
   if (!any_of(counts)) return;
   counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
   if (!any_of(counts)) return;
   const Above<W> found = above_shape<W>(b, world, other, x, y, dx, dy, core);
-  const V<W> least = min(found.now, zero);
-  counts = counts & (found.now > -core) & (found.most_then < least);
-  const V<W> push = select(counts, least - found.then, zero), push_x = push * found.nx, push_y = push * found.ny;
-  held<W>(world, free, 0, 0) = min(held<W>(world, free, 0, 0), push_x);
-  held<W>(world, free, 0, 1) = max(held<W>(world, free, 0, 1), push_x);
-  held<W>(world, free, 1, 0) = min(held<W>(world, free, 1, 0), push_y);
-  held<W>(world, free, 1, 1) = max(held<W>(world, free, 1, 1), push_y);
+  look(found, min(found.now, splat<W>(0.0f)), counts & (found.now > -core));
+}
+
+// Notes how the slow shape `i` is to be pushed to stay out of `other` where that is static.
+template <int W>
+MINICOSM_FN void hold_out(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int pair, int i, int other) {
+  const int free = i - b.num_walls;
+  const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free], zero = splat<W>(0.0f);
+  const M<W> is_slow = dx * dx + dy * dy <= core * core;
+  const auto push_out = [&](const Above<W>& found, V<W> deepest, M<W> counts) {
+    counts = counts & (found.most_then < deepest);
+    const V<W> push = select(counts, deepest - found.then, zero), push_x = push * found.nx, push_y = push * found.ny;
+    held<W>(world, free, 0, 0) = min(held<W>(world, free, 0, 0), push_x);
+    held<W>(world, free, 0, 1) = max(held<W>(world, free, 0, 1), push_x);
+    held<W>(world, free, 1, 0) = min(held<W>(world, free, 1, 0), push_y);
+    held<W>(world, free, 1, 1) = max(held<W>(world, free, 1, 1), push_y);
+    is_held<W>(world, free) = select(push > 0.0f, splat<W>(1.0f), is_held<W>(world, free));
+  };
+  look_beside<W>(b, world, first, pair, i, other, is_slow, push_out);
+}
+
+// Notes where what the shape `i` was pushed out of one static shape brings it deeper into `other`.
+template <int W>
+MINICOSM_FN void find_wedge(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int pair, int i, int other) {
+  const int free = i - b.num_walls;
+  const auto note = [&](const Above<W>& found, V<W> deepest, M<W> counts) {
+    const M<W> is_deeper = counts & (found.most_then < deepest - kTouch);
+    is_wedged<W>(world, free) = select(is_deeper, splat<W>(1.0f), is_wedged<W>(world, free));
+  };
+  look_beside<W>(b, world, first, pair, i, other, is_held<W>(world, free) > 0.0f, note);
 }
 
 // Shortens the path of a fast shape at the first static shape that it would enter.
@@ -249,15 +283,21 @@ MINICOSM_PART void stop_short(const RigidBatch& b, const RigidWorld<W>& world, i
 template <int W>
 MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
   const int shapes = b.num_shapes(), walls = b.num_walls;
+  const V<W> zero = splat<W>(0.0f);
   for (int i = walls; i < shapes; i++) {
     world.ahead[i - walls] = core_of<W>(b, world, i);
-    for (int k = 0; k < 4; k++) held<W>(world, i - walls, k / 2, k % 2) = splat<W>(0.0f);
+    for (int k = 0; k < 4; k++) held<W>(world, i - walls, k / 2, k % 2) = zero;
+    is_held<W>(world, i - walls) = is_wedged<W>(world, i - walls) = zero;
   }
-  for (int i = 0; i < world.num_contacts; i++) {  // what is not in contact is too far for a slow core
-    const int pair = world.pair[i], left = b.left[pair], right = b.right[pair];
-    hold_out<W>(b, world, first, pair, right, left);
-    if (left >= walls) hold_out<W>(b, world, first, pair, left, right);
-  }
+  const auto each_way = [&](const auto& visit) {  // what is not in contact is too far for a slow core
+    for (int i = 0; i < world.num_contacts; i++) {
+      const int pair = world.pair[i], left = b.left[pair], right = b.right[pair];
+      visit(pair, right, left);
+      if (left >= walls) visit(pair, left, right);
+    }
+  };
+  each_way([&](int pair, int i, int other) { hold_out<W>(b, world, first, pair, i, other); });
+  M<W> anything = zero > zero;
   for (int i = walls; i < shapes; i++) {
     const int free = i - walls;
     const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free];
@@ -266,6 +306,15 @@ MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& wor
     for (int axis = 0; axis < 2; axis++) {
       V<W>& moved = world.moved[3 * free + axis];
       moved = moved + (held<W>(world, free, axis, 0) + held<W>(world, free, axis, 1));
+    }
+    anything = anything | (is_held<W>(world, free) > 0.0f);
+  }
+  if (!any_of(anything)) return;
+  each_way([&](int pair, int i, int other) { find_wedge<W>(b, world, first, pair, i, other); });
+  for (int i = walls; i < shapes; i++) {
+    for (int axis = 0; axis < 2; axis++) {
+      V<W>& moved = world.moved[3 * (i - walls) + axis];
+      moved = select(is_wedged<W>(world, i - walls) > 0.0f, zero, moved);
     }
   }
 }

@@ -21,6 +21,7 @@ from minicosm.envs.physics.engine.size import pair_index
 
 CORE = 0.5  # of the inner radius
 SHORT = 0.01  # of the core: so far ahead of the surface it stops, and so far within it has not entered
+TOUCH = 1e-6  # m: so much deeper is no deeper
 INSIDE = -1e9  # m
 
 _Pair = tuple[jax.Array, jax.Array]  # x and y, f32[..., F, B] m each
@@ -38,31 +39,33 @@ def inner_radius(scene: Scene) -> jax.Array:
 def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     """Mend `moved` f32[3 (x, y, turn), F, B] of the free shapes where a core would enter a static shape.
 
-    A core that starts inside a static shape comes no deeper: a slow one goes on beside it, a fast one stays where it
-    is. Both are let go where the centroid is inside.
+    A core that starts inside a static shape comes no deeper: a slow one goes on beside it, or stays where it is if that
+    would bring it deeper into another; a fast one stays where it is. All are let go where the centroid is inside.
     """
     size = scene.size
     free = slice(size.num_walls, None)
     core = CORE * inner_radius(scene)[free]
     path = (moved[0], moved[1])
-    start = (state.position[free, 0], state.position[free, 1])
-    planes = Planes(*(field[:, :, None] for field in _outlines(scene, state)))
-    above = planes.normal_x * start[0] + planes.normal_y * start[1] - planes.extent - core  # [2 V, P, F, B]
-    circles = slice(size.num_polygons, None)
-    radius = scene.radius[:, None]
-    offset = (start[0] - state.position[circles, 0][:, None], start[1] - state.position[circles, 1][:, None])
-    reached = jnp.concatenate([_into_polygons(planes, above, path, core), _into_circles(radius, offset, path, core)])
+    nearness = _near(scene, state, core)
+    now, nx, ny = nearness.now, nearness.normal_x, nearness.normal_y
     blocks = (scene.inverse_mass == 0.0)[:, None] & _meets(scene)
     is_fast = path[0] ** 2 + path[1] ** 2 > core**2
+    reached = jnp.concatenate([_into_polygons(nearness, path, core), _into_circles(scene, nearness, path, core)])
     fraction = least(jnp.where(blocks & is_fast, reached, 1.0), 0)
     short = SHORT * core / jnp.sqrt(jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12))
     fraction = jnp.where(fraction < 1.0, jnp.maximum(fraction - short, 0.0), fraction)
-    push = jnp.concatenate(
-        [_out_of_polygons(planes, above, path, core), _out_of_circles(radius, offset, path, core)], axis=1
+
+    deepest = jnp.minimum(now, 0.0)
+    can_hold = blocks & ~is_fast & (now > -core)
+    push = deepest - (now + (nx * path[0] + ny * path[1]))
+    push = jnp.where(can_hold & (_most_above(nearness, path) < deepest), push, 0.0)
+    held_x, held_y = (
+        least(jnp.minimum(push * n, 0.0), 0) + greatest(jnp.maximum(push * n, 0.0), 0) for n in (nx, ny)
     )
-    push = jnp.where(blocks & ~is_fast, push, 0.0)
-    held = least(jnp.minimum(push, 0.0), 1) + greatest(jnp.maximum(push, 0.0), 1)
-    return jnp.concatenate([moved[:2] * fraction + held, moved[2:]])
+    beside = (path[0] * fraction + held_x, path[1] * fraction + held_y)
+    is_held = greatest(push, 0) > 0.0
+    is_wedged = is_held & greatest(can_hold & (_most_above(nearness, beside) < deepest - TOUCH), 0)
+    return jnp.concatenate([jnp.where(is_wedged, 0.0, jnp.stack(beside)), moved[2:]])
 
 
 def _meets(scene: Scene) -> jax.Array:
@@ -103,11 +106,51 @@ def _outlines(scene: Scene, state: State) -> Planes:
     )
 
 
-def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[P, F, B]: the fraction of each path at which a core touches each polygon or comes deeper; 1 where not.
+class _Nearness(NamedTuple):
+    """How near cores are to shapes, polygons first, when a tick begins."""
 
-    `above` f32[2 V, P, F, B] m: how far each core is above each of the `planes` when it starts.
-    """
+    now: jax.Array  # f32[S, F, B] m: how far each core is above the plane that it is furthest above
+    normal_x: jax.Array  # f32[S, F, B], of that plane
+    normal_y: jax.Array
+    planes: Planes  # with one more axis for the cores: f32[2 V, P, 1, B]
+    above: jax.Array  # f32[2 V, P, F, B] m: how far each core is above each plane
+    offset: _Pair  # f32[C, F, B] m, from the centre of each circle
+
+
+def _near(scene: Scene, state: State, core: jax.Array) -> _Nearness:
+    free, circles = slice(scene.size.num_walls, None), slice(scene.size.num_polygons, None)
+    start = (state.position[free, 0], state.position[free, 1])
+    planes = Planes(*(field[:, :, None] for field in _outlines(scene, state)))
+    above = planes.normal_x * start[0] + planes.normal_y * start[1] - planes.extent - core
+    now, nearest = first_greatest(jnp.where(planes.is_plane, above, INSIDE))
+    is_nearest = jnp.arange(len(above))[:, None, None, None] == nearest
+    normal_x, normal_y = (total(jnp.where(is_nearest, n, 0.0), 0) for n in (planes.normal_x, planes.normal_y))
+    x, y = (start[axis] - state.position[circles, axis][:, None] for axis in range(2))
+    squared = x**2 + y**2
+    distance = jnp.sqrt(jnp.maximum(squared, 1e-12))
+    from_circle = jnp.where(squared > 1e-12, distance - scene.radius[:, None] - core, INSIDE)
+    return _Nearness(
+        jnp.concatenate([now, from_circle]),
+        jnp.concatenate([normal_x, x / distance]),
+        jnp.concatenate([normal_y, y / distance]),
+        planes,
+        above,
+        (x, y),
+    )
+
+
+def _most_above(nearness: _Nearness, path: _Pair) -> jax.Array:
+    """f32[S, F, B] m: how far each core is above any plane round each shape at its path's end."""
+    planes, split = nearness.planes, nearness.planes.normal_x.shape[1]
+    then = nearness.above + (planes.normal_x * path[0] + planes.normal_y * path[1])
+    of_polygons = greatest(jnp.where(planes.is_plane, then, INSIDE), 0)
+    nx, ny = nearness.normal_x[split:], nearness.normal_y[split:]
+    return jnp.concatenate([of_polygons, nearness.now[split:] + (nx * path[0] + ny * path[1])])
+
+
+def _into_polygons(nearness: _Nearness, path: _Pair, core: jax.Array) -> jax.Array:
+    """f32[P, F, B]: the fraction of each path at which a core touches each polygon or comes deeper; 1 where not."""
+    planes, above, split = nearness.planes, nearness.above, nearness.planes.normal_x.shape[1]
     is_plane = planes.is_plane
     rate = planes.normal_x * path[0] + planes.normal_y * path[1]
     is_above = above > -SHORT * core
@@ -115,15 +158,14 @@ def _into_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Arra
     enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
     leave = least(jnp.where(is_plane & ~is_above & (rate > 0.0), fraction, FAR), 0)
     is_outside = greatest(is_plane & is_above, 0)
-    now, nearest_x, nearest_y = _nearest(planes, above)
-    goes_deeper = (now > -core) & (nearest_x * path[0] + nearest_y * path[1] < 0.0)
-    inside = jnp.where(goes_deeper, 0.0, 1.0)
+    goes_on = nearness.normal_x[:split] * path[0] + nearness.normal_y[:split] * path[1]
+    inside = jnp.where((nearness.now[:split] > -core) & (goes_on < 0.0), 0.0, 1.0)
     return jnp.where(is_outside, jnp.where((enter <= leave) & (enter < 1.0), enter, 1.0), inside)
 
 
-def _into_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[C, F, B]: the same against circles of `radius` f32[C, 1, B] m, from whose centres the cores are `offset`."""
-    x, y = offset
+def _into_circles(scene: Scene, nearness: _Nearness, path: _Pair, core: jax.Array) -> jax.Array:
+    """f32[C, F, B]: the same of circles."""
+    radius, (x, y) = scene.radius[:, None], nearness.offset
     reach = radius + core
     along = x * path[0] + y * path[1]
     length_squared = jnp.maximum(path[0] ** 2 + path[1] ** 2, 1e-12)
@@ -136,41 +178,3 @@ def _into_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array
     hits = is_outside & (along < 0.0) & (discriminant > 0.0) & (enter < 1.0)
     goes_deeper = ~is_outside & (squared > radius**2) & (along < 0.0)
     return jnp.where(hits, enter, jnp.where(goes_deeper, 0.0, 1.0))
-
-
-def _out_of_polygons(planes: Planes, above: jax.Array, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[2, P, F, B] m: what to add to each path, lest a core comes deeper into each polygon than it is."""
-    nx, ny, is_plane = planes.normal_x, planes.normal_y, planes.is_plane
-    then = jnp.where(is_plane, above + (nx * path[0] + ny * path[1]), INSIDE)
-    now, nearest_x, nearest_y = _nearest(planes, above)
-    push = _push(now, now + (nearest_x * path[0] + nearest_y * path[1]), greatest(then, 0), core)
-    return jnp.stack([push * nearest_x, push * nearest_y])
-
-
-def _nearest(planes: Planes, above: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """f32[P, F, B] each: how far each core is above the plane that it is furthest above, m, and that plane's normal."""
-    now, nearest = first_greatest(jnp.where(planes.is_plane, above, INSIDE))
-    is_nearest = jnp.arange(len(above))[:, None, None, None] == nearest
-    nearest_x, nearest_y = (total(jnp.where(is_nearest, n, 0.0), 0) for n in (planes.normal_x, planes.normal_y))
-    return now, nearest_x, nearest_y
-
-
-def _out_of_circles(radius: jax.Array, offset: _Pair, path: _Pair, core: jax.Array) -> jax.Array:
-    """f32[2, C, F, B] m: the same of circles."""
-    x, y = offset
-    squared = x**2 + y**2
-    distance = jnp.sqrt(jnp.maximum(squared, 1e-12))
-    nx, ny = x / distance, y / distance
-    now = jnp.where(squared > 1e-12, distance - radius - core, INSIDE)
-    then = now + (nx * path[0] + ny * path[1])
-    push = _push(now, then, then, core)
-    return jnp.stack([push * nx, push * ny])
-
-
-def _push(now: jax.Array, then: jax.Array, most_then: jax.Array, core: jax.Array) -> jax.Array:
-    """m along the normal of the plane which a core is furthest above: by `now`, and by `then` at the path's end.
-
-    At the end it is `most_then` above one of the planes.
-    """
-    deepest = jnp.minimum(now, 0.0)
-    return jnp.where((now > -core) & (most_then < deepest), deepest - then, 0.0)
