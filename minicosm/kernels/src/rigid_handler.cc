@@ -14,7 +14,7 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-// Pairs of a block where there are worlds enough, of the order of 50 us, and so many that all threads have one, 10 us.
+// Pairs of a block: of the order of 50 us, or down to 10 us where some thread would have none; waking one takes some 10.
 constexpr int64_t kMostPairs = 2048, kFewestPairs = 512;
 constexpr int64_t kAlignment = 64;
 
@@ -33,8 +33,9 @@ float* scratch_of_thread(int64_t floats) {
   return memory.get();
 }
 
-// How many vectors of worlds one thread takes at a time, each with so many pairs; `share` is a thread's part of them all.
-int64_t vectors_of_block(int64_t share, int64_t pairs) {
+// How many vectors of worlds one thread takes at a time, of `vectors` with so many pairs each.
+int64_t vectors_of_block(int64_t vectors, int64_t pairs, int64_t threads) {
+  const int64_t share = (vectors + threads - 1) / std::max<int64_t>(1, threads);
   const int64_t fewest = kFewestPairs / std::max<int64_t>(1, pairs), most = kMostPairs / std::max<int64_t>(1, pairs);
   return std::max<int64_t>(1, std::clamp(share, fewest, most));
 }
@@ -50,7 +51,8 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
   const Kernels& set = kernels();
   const int64_t floats = set.width * rigid_scratch(b);
   std::atomic<bool> enough{true};
-  const int64_t block = set.width * vectors_of_block(worlds / set.width / pool.num_threads(), set.width * b.num_pairs);
+  const int64_t vectors = (worlds + set.width - 1) / set.width;
+  const int64_t block = set.width * vectors_of_block(vectors, set.width * b.num_pairs, pool.num_threads());
   parallel_for(pool, worlds, block, [&](int64_t first, int64_t last) {
     float* const scratch = scratch_of_thread(floats);
     if (scratch) set.rigid_tick(b, scratch, first, last);

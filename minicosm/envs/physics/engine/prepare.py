@@ -160,36 +160,38 @@ def _root(squared: jax.Array) -> jax.Array:
 class Pins(NamedTuple):
     """All joints: pins led by J, whom they hold, and their warm impulses."""
 
-    pin: Pin  # fields f32[J, ..., B]
-    holds: jax.Array  # f32[J, 2 (a, b), seats, B]: 1 at the seat of each of the two shapes; a wall has none
-    impulses: jax.Array  # f32[J, 6, B]
+    pin: Pin  # fields f32[J, B]
+    holds: tuple[jax.Array, jax.Array]  # of a and b, f32[J, seats, B]: 1 at the shape's seat; a wall has none
+    impulses: tuple[jax.Array, ...]  # f32[J, B] each, of the six rows
 
 
 def joint_pins(scene: Scene, state: State, controls: Controls, config: EngineConfig, seats: int) -> Pins:
     """The joints as they hang at the start of the tick."""
     joints, step = scene.joints, config.substep
     dtype = state.rotation.dtype
-    ends = jnp.stack([joints.shape_a, joints.shape_b], axis=1)  # [J, 2, B]
-    is_end = (jnp.arange(scene.size.num_shapes)[:, None] == ends[:, :, None]).astype(dtype)  # [J, 2, S, B]
+    shapes = jnp.arange(scene.size.num_shapes)[:, None]
+    is_end = tuple((shapes == end[:, None]).astype(dtype) for end in (joints.shape_a, joints.shape_b))  # [J, S, B]
 
-    def of_ends(field: jax.Array) -> jax.Array:  # f32[S, B] -> f32[J, 2, B]
-        return total(is_end * field, 2)
+    def of_ends(field: jax.Array) -> tuple[jax.Array, jax.Array]:  # f32[S, B] -> f32[J, B] of a and b
+        a, b = (total(is_it * field, 1) for is_it in is_end)
+        return a, b
 
     active = joints.active.astype(dtype)
-    mass, inertia = (active[:, None] * of_ends(f) for f in (scene.inverse_mass, scene.inverse_inertia))
-    inverse = jnp.stack([mass, mass, inertia], axis=2)
+    mass, inertia = (tuple(active * m for m in of_ends(f)) for f in (scene.inverse_mass, scene.inverse_inertia))
     angle, x, y = of_ends(state.rotation), of_ends(state.position[:, 0]), of_ends(state.position[:, 1])
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    anchor_x, anchor_y = (jnp.stack([joints.anchor_a[:, i], joints.anchor_b[:, i]], axis=1) for i in (0, 1))
-    arm = jnp.stack([cos * anchor_x - sin * anchor_y, sin * anchor_x + cos * anchor_y], axis=2)
-    turning = total(inertia, 1)
+    arm = []
+    for of_end, anchor in zip(angle, (joints.anchor_a, joints.anchor_b), strict=True):
+        cos, sin, along, across = jnp.cos(of_end), jnp.sin(of_end), anchor[:, 0], anchor[:, 1]
+        arm.append((cos * along - sin * across, sin * along + cos * across))
+    turning = inertia[0] + inertia[1]
     spring = softness(joints.spring_hertz, joints.spring_damping, step)
     has_spring = (joints.spring_hertz > 0.0).astype(dtype)
     pin = Pin(
-        inverse=inverse,
-        arm=arm,
-        between=jnp.stack([x[:, 1] - x[:, 0], y[:, 1] - y[:, 0]], axis=1),
-        angle=angle[:, 1] - angle[:, 0] - joints.rest_angle,
+        mass=(mass[0], mass[1]),
+        inertia=(inertia[0], inertia[1]),
+        arm=(arm[0], arm[1]),
+        between=(x[1] - x[0], y[1] - y[0]),
+        angle=angle[1] - angle[0] - joints.rest_angle,
         torsion=jnp.where(turning > 0.0, 1.0 / jnp.where(turning > 0.0, turning, 1.0), 0.0),
         spring=spring._replace(
             mass_scale=has_spring * spring.mass_scale, impulse_scale=1.0 - has_spring * (1.0 - spring.impulse_scale)
@@ -200,10 +202,9 @@ def joint_pins(scene: Scene, state: State, controls: Controls, config: EngineCon
         motor_speed=controls.motor_speed,
         motor_impulse=active * step * controls.motor_torque,
     )
-    holds = is_end[:, :, scene.size.num_walls :]
-    empty = seats - holds.shape[2]
-    holds = jnp.pad(holds, ((0, 0), (0, 0), (0, empty), (0, 0)))
-    return Pins(pin, holds, active[:, None] * state.joint_impulses)
+    empty = seats - scene.size.num_free
+    a, b = (jnp.pad(end[:, scene.size.num_walls :], ((0, 0), (0, empty), (0, 0))) for end in is_end)
+    return Pins(pin, (a, b), tuple(active * state.joint_impulses[:, row] for row in range(6)))
 
 
 def by_round(fields: Tree, size: Size) -> tuple[Tree, Tree]:

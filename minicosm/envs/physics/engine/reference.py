@@ -52,7 +52,7 @@ class Warm(NamedTuple):
 
     free: Impulses  # f32[rounds, tables, B]
     walls: Impulses  # f32[walls, seats, B]
-    joints: jax.Array  # f32[J, 6, B]
+    joints: joint.Rows  # f32[J, B] each
 
 
 class Prepared(NamedTuple):
@@ -257,63 +257,65 @@ def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: Planar) -> 
 # Joints: one after the other.
 
 
-def _at_ends(pins: Pins, fields: tuple[jax.Array, ...]) -> jax.Array:
-    """k of f32[seats, B] -> f32[J, 2 (a, b), k, B]; zero at a wall."""
-    return total(pins.holds[:, :, None] * jnp.stack(fields), 3)
+def _at_ends(holds: tuple[jax.Array, jax.Array], fields: tuple[jax.Array, ...], axis: int) -> joint.Sides:
+    """f32[seats, B] each -> of a and b, f32[B] each, or of all joints f32[J, B]; zero at a wall."""
+    a, b = (tuple(total(end * field, axis) for field in fields) for end in holds)
+    return a, b
 
 
 def _hangs(pins: Pins, motion: Motion) -> Hang:
     """How all joints hang; fields lead with J."""
     cos, sin = motion.turned
-    straight = jnp.array([1.0, 0.0], cos.dtype)[:, None]
-    turned = _at_ends(pins, (cos - 1.0, sin)) + straight  # a wall has not turned
-    return jax.vmap(joint.hang)(pins.pin, _at_ends(pins, motion.moved), turned)
+    a, b = ((c + 1.0, s) for c, s in _at_ends(pins.holds, (cos - 1.0, sin), 1))  # a wall has not turned
+    return joint.hang(pins.pin, _at_ends(pins.holds, motion.moved, 1), (a, b))
 
 
 def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be worth)
-    function: Callable[[Pin, Hang, jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
+    function: Callable[[Pin, Hang, joint.Rows, joint.Sides], tuple[joint.Rows, joint.Sides]],
     pins: Pins,
     hangs: Hang,
-    impulses: jax.Array,
+    impulses: joint.Rows,
     velocity: Planar,
     once: Fence,
-) -> tuple[jax.Array, Planar]:
-    """Let `function` give each joint's impulses f32[6, B] and velocities f32[2, 3, B]; returns those of all in turn."""
+) -> tuple[joint.Rows, Planar]:
+    """Let `function` give each joint's impulses and its shapes' velocities in turn; returns those of all."""
 
-    def visit(velocity: jax.Array, item: tuple[Pin, Hang, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        pin, hang, holds, old = item
-        before = once(total(holds[:, None] * velocity, 2))  # [2, 3, B]
+    def visit(
+        velocity: Planar, item: tuple[Pin, Hang, tuple[jax.Array, jax.Array], joint.Rows]
+    ) -> tuple[Planar, joint.Rows]:
+        pin, hang, (is_a, is_b), old = item
+        before: joint.Sides = jax.tree.map(once, _at_ends((is_a, is_b), velocity, 0))
         new, after = function(pin, hang, old, before)
-        change = after - before
-        return velocity + total(holds[:, None] * change[:, :, None], 0), new
+        changes = zip(*jax.tree.map(jnp.subtract, after, before), strict=True)
+        return tuple(v + (is_a * a + is_b * b) for v, (a, b) in zip(velocity, changes, strict=True)), new
 
-    if not impulses.shape[0]:
+    if not impulses[0].shape[0]:
         return impulses, velocity
-    (x, y, turn), new = jax.lax.scan(visit, jnp.stack(velocity), (pins.pin, hangs, pins.holds, impulses))
-    return new, (x, y, turn)
+    velocity, new = jax.lax.scan(visit, velocity, (pins.pin, hangs, pins.holds, impulses))
+    return new, velocity
 
 
-def _warm_started_joints(pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, once: Fence) -> Planar:
+def _warm_started_joints(pins: Pins, hangs: Hang, impulses: joint.Rows, velocity: Planar, once: Fence) -> Planar:
     start = lambda pin, hang, old, v: (old, joint.apply(pin, hang, joint.as_push(old), v))  # noqa: E731
     return _over_joints(start, pins, hangs, impulses, velocity, once)[1]
 
 
 def _solved_joints(
-    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, stage: Stage
-) -> tuple[jax.Array, Planar]:
+    pins: Pins, hangs: Hang, impulses: joint.Rows, velocity: Planar, stage: Stage
+) -> tuple[joint.Rows, Planar]:
     solve = lambda pin, hang, old, v: joint.solve(pin, hang, old, v, stage)  # noqa: E731
     return _over_joints(solve, pins, hangs, impulses, velocity, stage.fence)
 
 
 def _swept_joints(  # noqa: PLR0913, PLR0917  (as `_over_joints`)
-    pins: Pins, hangs: Hang, impulses: jax.Array, velocity: Planar, stage: Stage, count: int
-) -> tuple[jax.Array, Planar]:
+    pins: Pins, hangs: Hang, impulses: joint.Rows, velocity: Planar, stage: Stage, count: int
+) -> tuple[joint.Rows, Planar]:
     for _ in range(count):
         impulses, velocity = _solved_joints(pins, hangs, impulses, velocity, stage)
     return impulses, velocity
 
 
-Sweep = Callable[[jax.Array, Planar], tuple[jax.Array, Planar]]
+Sweep = Callable[[joint.Rows, Planar], tuple[joint.Rows, Planar]]
 
 
 def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, sweep: Sweep) -> tuple[Motion, Warm]:
@@ -322,7 +324,7 @@ def _passed_on(prepared: Prepared, before: Warm, motion: Motion, warm: Warm, swe
     Joints give way to a blow until they are swept, which slows what was thrown: it is thrown again to the speed that
     it had, and the joints swept once more.
     """
-    if not warm.joints.shape[0]:
+    if not warm.joints[0].shape[0]:
         return motion, warm
     free, walls = (
         jax.tree.map(jnp.greater, new.total, old.total)
@@ -375,7 +377,7 @@ def _after(scene: Scene, state: State, prepared: Prepared, motion: Motion, warm:
         velocity=with_walls(jnp.stack([x, y], axis=1)),
         angular_velocity=with_walls(turn),
         contacts=jnp.stack(points, axis=1),
-        joint_impulses=warm.joints,
+        joint_impulses=jnp.stack(warm.joints, axis=1),
     )
 
 

@@ -59,9 +59,7 @@ def stop_at_statics(scene: Scene, state: State, moved: jax.Array) -> jax.Array:
     can_hold = blocks & ~is_fast & (now > -core)
     push = deepest - (now + (nx * path[0] + ny * path[1]))
     push = jnp.where(can_hold & (_most_above(nearness, path) < deepest), push, 0.0)
-    held_x, held_y = (
-        least(jnp.minimum(push * n, 0.0), 0) + greatest(jnp.maximum(push * n, 0.0), 0) for n in (nx, ny)
-    )
+    held_x, held_y = (least(jnp.minimum(push * n, 0.0), 0) + greatest(jnp.maximum(push * n, 0.0), 0) for n in (nx, ny))
     beside = (path[0] * fraction + held_x, path[1] * fraction + held_y)
     is_held = greatest(push, 0) > 0.0
     is_wedged = is_held & greatest(can_hold & (_most_above(nearness, beside) < deepest - TOUCH), 0)
