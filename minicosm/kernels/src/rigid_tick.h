@@ -263,14 +263,19 @@ template <int W>
 MINICOSM_PART void stop_short(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int i, M<W> is_fast) {
   const int free = i - b.num_walls;
   const V<W> dx = world.moved[3 * free], dy = world.moved[3 * free + 1], core = world.ahead[free];
+  const V<W> x = world.position[2 * i], y = world.position[2 * i + 1], end_x = x + dx, end_y = y + dy, reach = kReach * core;
   V<W> fraction = splat<W>(1.0f);
   for (int pair = 0; pair < b.num_pairs; pair++) {
     if (b.left[pair] != i && b.right[pair] != i) continue;
     const int other = b.left[pair] == i ? b.right[pair] : b.left[pair];
     M<W> counts = is_fast & (world.inverse_mass[other] == 0.0f);
     if (!any_of(counts)) continue;
+    const Array<W> q = world.bounds.at(4 * (int64_t)other);
+    counts = counts & (max(x, end_x) > q[0] - reach) & (min(x, end_x) < q[1] + reach) & (max(y, end_y) > q[2] - reach) &
+             (min(y, end_y) < q[3] + reach);
+    if (!any_of(counts)) continue;
     counts = counts & read_bool_column<W>(b.collides + first * b.num_pairs + pair, b.num_pairs);
-    const V<W> reached = reach_shape<W>(b, world, other, world.position[2 * i], world.position[2 * i + 1], dx, dy, core);
+    const V<W> reached = reach_shape<W>(b, world, other, x, y, dx, dy, core);
     fraction = select(counts, min(fraction, reached), fraction);
   }
   const V<W> short_of = kShort * core / sqrt(max(dx * dx + dy * dy, splat<W>(kTiny)));
