@@ -156,8 +156,8 @@ def _into_polygons(nearness: _Nearness, path: _Pair, core: jax.Array) -> jax.Arr
     enter = greatest(jnp.where(is_plane & is_above, jnp.where(rate < 0.0, fraction, FAR), 0.0), 0)
     leave = least(jnp.where(is_plane & ~is_above & (rate > 0.0), fraction, FAR), 0)
     is_outside = greatest(is_plane & is_above, 0)
-    goes_on = nearness.normal_x[:split] * path[0] + nearness.normal_y[:split] * path[1]
-    inside = jnp.where((nearness.now[:split] > -core) & (goes_on < 0.0), 0.0, 1.0)
+    outwards = nearness.normal_x[:split] * path[0] + nearness.normal_y[:split] * path[1]
+    inside = jnp.where((nearness.now[:split] > -core) & (outwards < 0.0), 0.0, 1.0)
     return jnp.where(is_outside, jnp.where((enter <= leave) & (enter < 1.0), enter, 1.0), inside)
 
 
