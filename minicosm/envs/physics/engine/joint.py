@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from minicosm.envs.physics.engine.contact import Planar
 from minicosm.envs.physics.engine.fuse import Fence
 from minicosm.envs.physics.engine.soft import Softness
 
@@ -22,8 +23,7 @@ BOUND = 1e3  # so many times what stops the lighter shape: joints that contradic
 
 Rows = tuple[jax.Array, ...]  # f32[B] each: the six impulses of a joint, N s and N m s
 Vector = tuple[jax.Array, ...]  # x and y, f32[B] each
-Planar = tuple[jax.Array, ...]  # x, y, turn, f32[B] each
-Sides = tuple[Planar, Planar]  # of a and b
+Sides = tuple[Planar, Planar]  # of a and b, f32[B] each
 
 
 class Pin(NamedTuple):

@@ -257,17 +257,17 @@ def _warm_started_contacts(prepared: Prepared, warm: Warm, velocity: Planar) -> 
 # Joints: one after the other.
 
 
-def _at_ends(holds: tuple[jax.Array, jax.Array], fields: tuple[jax.Array, ...], axis: int) -> joint.Sides:
+def _at_ends(holds: tuple[jax.Array, jax.Array], fields: tuple[jax.Array, ...]) -> joint.Sides:
     """f32[seats, B] each -> of a and b, f32[B] each, or of all joints f32[J, B]; zero at a wall."""
-    a, b = (tuple(total(end * field, axis) for field in fields) for end in holds)
+    a, b = (tuple(total(end * field, -2) for field in fields) for end in holds)
     return a, b
 
 
 def _hangs(pins: Pins, motion: Motion) -> Hang:
     """How all joints hang; fields lead with J."""
     cos, sin = motion.turned
-    a, b = ((c + 1.0, s) for c, s in _at_ends(pins.holds, (cos - 1.0, sin), 1))  # a wall has not turned
-    return joint.hang(pins.pin, _at_ends(pins.holds, motion.moved, 1), (a, b))
+    a, b = ((c + 1.0, s) for c, s in _at_ends(pins.holds, (cos - 1.0, sin)))  # a wall has not turned
+    return joint.hang(pins.pin, _at_ends(pins.holds, motion.moved), (a, b))
 
 
 def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be worth)
@@ -284,7 +284,7 @@ def _over_joints(  # noqa: PLR0913, PLR0917  (one more than a Config would be wo
         velocity: Planar, item: tuple[Pin, Hang, tuple[jax.Array, jax.Array], joint.Rows]
     ) -> tuple[Planar, joint.Rows]:
         pin, hang, (is_a, is_b), old = item
-        before: joint.Sides = jax.tree.map(once, _at_ends((is_a, is_b), velocity, 0))
+        before: joint.Sides = jax.tree.map(once, _at_ends((is_a, is_b), velocity))
         new, after = function(pin, hang, old, before)
         changes = zip(*jax.tree.map(jnp.subtract, after, before), strict=True)
         return tuple(v + (is_a * a + is_b * b) for v, (a, b) in zip(velocity, changes, strict=True)), new

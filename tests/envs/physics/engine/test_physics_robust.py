@@ -88,16 +88,14 @@ STATIC_DISC = Circle(0.5, position=(0.0, 0.45), static=True)  # it reaches into 
 @pytest.mark.parametrize("pull", [(-1.0, -0.5), (-1.0, -3.0), (-2.0, -1.0), (-4.0, -1.0)])
 @pytest.mark.parametrize("implementation", TICKS)
 def test_a_core_that_is_dragged_between_two_statics_stays_out_of_both(implementation, pull):
-    heavy = Circle(
-        0.3, position=(0.7, 0.2), density=1000.0, velocity=pull
-    )  # it touches nothing but drags the light one
+    # the heavy one touches nothing, but drags the light one
+    heavy = Circle(0.3, position=(0.7, 0.2), density=1000.0, velocity=pull)
     shapes = [Circle(0.1, position=(0.7, 0.2), density=0.01), STATIC_DISC, heavy]
     joints, floor = [Pin(0, 2, at=(0.7, 0.2))], [box(20, 1, position=(0, -0.5), static=True)]
     scene, state = build(WEDGE, shapes, joints, walls=floor, gravity=(0, 0), no_collision=[(2, 1), (2, 3)])
     step, controls = TICKS[implementation], idle(scene)
-    path = jax.jit(lambda s: jax.lax.scan(lambda s, _: (step(scene, s, controls),) * 2, s, length=60)[1].position)(
-        state
-    )
+    ticks = jax.jit(lambda s: jax.lax.scan(lambda s, _: (step(scene, s, controls),) * 2, s, length=60)[1])
+    path = ticks(state).position
     x, y = np.asarray(path[:, 1]).T
     assert np.min(y) > 0.05 - 1e-4
     assert np.min(np.hypot(x, y - 0.45)) > 0.55 - 1e-4
