@@ -24,16 +24,34 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | 
 
     On a CPU with the native kernels (docs/kernels.md) these step; elsewhere, in 64 bits and under differentiation,
     `reference_tick` does. Both follow the same arithmetic in the same order.
+
+    Raises ValueError for arrays that are not of one scene of `scene.size`.
     """
+    _require_one_scene(scene, state, controls)
     return _accelerated(scene.size, config or EngineConfig())(scene, state, controls)
 
 
 def reference_tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
-    """`tick` in pure JAX: what is right, by definition."""
+    """`tick` in pure JAX: what is right, by definition. Raises as that does."""
+    _require_one_scene(scene, state, controls)
     one = jax.tree.map(lambda x: x[None], (scene, state, controls))
     batched: Any = _batched(config or EngineConfig())
     stepped: State = jax.tree.map(lambda x: x[0], batched(*one))
     return stepped
+
+
+def _require_one_scene(scene: Scene, state: State, controls: Controls) -> None:
+    shapes, joints = (scene.size.num_shapes,), (scene.size.num_joints,)
+    for name, array, wanted in (
+        ("scene.inverse_mass", scene.inverse_mass, shapes),
+        ("state.rotation", state.rotation, shapes),
+        ("controls.motor_speed", controls.motor_speed, joints),
+    ):
+        if array.shape != wanted:
+            hint = "use jax.vmap(tick) for many scenes" if array.ndim > 1 else "build all three for one size"
+            raise ValueError(
+                f"{name} has the shape {array.shape}, where one scene of {scene.size} has {wanted}: {hint}"
+            )
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from minicosm.envs.physics.engine import reference_tick, tick
 from minicosm.envs.physics.engine.build import build, idle, slots, stack, start
 from minicosm.envs.physics.engine.definitions import Circle, Pin, Polygon, Thruster, Weld, box, box_walls
 from minicosm.envs.physics.engine.size import SMALL, Size, pair_index
@@ -84,6 +85,24 @@ def test_worlds_of_two_sizes_do_not_stack():
         stack([build(SIZE, []), build(SMALL, [])])
     with pytest.raises(ValueError, match="no worlds"):
         stack([])
+
+
+@pytest.mark.parametrize("step", [tick, reference_tick])
+def test_a_tick_of_many_scenes_without_vmap_is_refused(step):
+    scene, state = build(SMALL, [box(1, 1)])
+    scenes, states = stack([(scene, state)] * 2)
+    with pytest.raises(ValueError, match=r"shape \(2, 7\).*use jax.vmap"):
+        step(scenes, states, idle(scenes))
+    with pytest.raises(ValueError, match=r"state.rotation has the shape \(2, 7\).*use jax.vmap"):
+        step(scene, states, idle(scene))
+
+
+@pytest.mark.parametrize("step", [tick, reference_tick])
+def test_a_tick_of_parts_of_two_sizes_is_refused(step):
+    scene, state = build(SMALL, [])
+    other, _ = build(dataclasses.replace(SMALL, num_joints=3), [])
+    with pytest.raises(ValueError, match=r"controls.motor_speed has the shape \(3,\).*has \(1,\): build all three"):
+        step(scene, state, idle(other))
 
 
 def test_walls_surround_the_room_without_gaps():
