@@ -20,6 +20,12 @@ MINICOSM_FN void write_velocity(Array<W> values, int free, Velocity<W> v) {
   values[3 * free + 2] = v.turn;
 }
 
+// What a unit impulse along some line gives to the two shapes of a contact: taken from the left one, added to the right.
+template <int W>
+struct Kick {
+  Velocity<W> left, right;
+};
+
 // The two shapes of a contact. A wall on the left neither moves nor takes part in the arithmetic.
 template <int W, bool kWall>
 struct Sides {
@@ -28,20 +34,23 @@ struct Sides {
 
   // Of right against left, at a point with these arms and along (x, y).
   MINICOSM_FN V<W> along(V<W> x, V<W> y, V<W> arm_left, V<W> arm_right) const {
-    if constexpr (kWall) return x * right.x + y * right.y + arm_right * right.turn;
-    return x * (right.x - left.x) + y * (right.y - left.y) + arm_right * right.turn - arm_left * left.turn;
+    if constexpr (kWall) return (x * right.x + y * right.y) + arm_right * right.turn;
+    return (x * (right.x - left.x) + y * (right.y - left.y)) + (arm_right * right.turn - arm_left * left.turn);
   }
 
-  // Left pushes right with `impulse` along (x, y).
-  MINICOSM_FN void push(V<W> impulse, V<W> x, V<W> y, V<W> arm_left, V<W> arm_right) {
+  MINICOSM_FN Kick<W> kick(V<W> x, V<W> y, V<W> arm_left, V<W> arm_right) const {
+    Kick<W> kick{};
+    if constexpr (!kWall) kick.left = {mass_left * x, mass_left * y, inertia_left * arm_left};
+    kick.right = {mass_right * x, mass_right * y, inertia_right * arm_right};
+    return kick;
+  }
+
+  // Left pushes right.
+  MINICOSM_FN void push(V<W> impulse, const Kick<W>& kick) {
     if constexpr (!kWall) {
-      left.x = left.x - mass_left * (impulse * x);
-      left.y = left.y - mass_left * (impulse * y);
-      left.turn = left.turn - inertia_left * (impulse * arm_left);
+      left = {left.x - impulse * kick.left.x, left.y - impulse * kick.left.y, left.turn - impulse * kick.left.turn};
     }
-    right.x = right.x + mass_right * (impulse * x);
-    right.y = right.y + mass_right * (impulse * y);
-    right.turn = right.turn + inertia_right * (impulse * arm_right);
+    right = {right.x + impulse * kick.right.x, right.y + impulse * kick.right.y, right.turn + impulse * kick.right.turn};
   }
 };
 
@@ -114,7 +123,7 @@ MINICOSM_FN M<W> throw_back(const RigidSettings& s, Array<W> c, const Sides<W, k
     const Array<W> point = c.at(kFirstPoint + k * kPointFields);
     point[kTotal] = point[kTotal] + thrown[k];
     point[kRebound] = select(thrown[k] > 0.0f, zero, point[kRebound]);
-    sides.push(thrown[k], nx, ny, point[kArmLeft], point[kArmRight]);
+    sides.push(thrown[k], sides.kick(nx, ny, point[kArmLeft], point[kArmRight]));
   }
   return thrown[0] + thrown[1] > 0.0f;
 }
@@ -133,22 +142,20 @@ MINICOSM_FN M<W> solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
   if constexpr (kPass == Pass::kWarmStart) {
     for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-      sides.push(p[kImpulse], nx, ny, p[kArmLeft], p[kArmRight]);
-      sides.push(p[kImpulseAcross], ny, -nx, p[kAcrossLeft], p[kAcrossRight]);
+      sides.push(p[kImpulse], sides.kick(nx, ny, p[kArmLeft], p[kArmRight]));
+      sides.push(p[kImpulseAcross], sides.kick(ny, -nx, p[kAcrossLeft], p[kAcrossRight]));
     }
   }
 
   if constexpr (kPass == Pass::kBiased || kPass == Pass::kRelaxed) {
     const Sides<W, kWall> moved = read_sides<W, kWall>(b, world, world.moved, pair);
-    V<W> rate, mass_scale, keep_scale;
+    V<W> rate, mass_scale, impulse_scale;
     if constexpr (kPass == Pass::kBiased) {
       const M<W> is_static = c[kIsStatic] > 0.0f;
       const auto pick = [&](float fixed, float free) { return select(is_static, splat<W>(fixed), splat<W>(free)); };
       rate = pick(s.static_contact.rate, s.contact.rate);
       mass_scale = pick(s.static_contact.mass_scale, s.contact.mass_scale);
-      keep_scale = pick(1.0f - s.static_contact.impulse_scale, 1.0f - s.contact.impulse_scale);
-    }
-    if constexpr (kPass == Pass::kBiased) {
+      impulse_scale = pick(s.static_contact.impulse_scale, s.contact.impulse_scale);
       if (any_of(c[kRestitution] > 0.0f)) thrown = throw_back<W, kWall>(s, c, moved, sides);
     }
     V<W> gain[kPoints];
@@ -163,44 +170,41 @@ MINICOSM_FN M<W> solve_contact(const RigidBatch& b, const RigidWorld<W>& world, 
         gain[k] = select(may_bounce<W>(s, c[kRestitution], p, speed), zero, gain[k]);
       }
     }
+    // What depends on the velocity comes last: the rows of a shape wait for each other, and for nothing else.
     for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
       const V<W> arm_left = p[kArmLeft], arm_right = p[kArmRight], mass = p[kMass], old = p[kImpulse];
-      const V<W> velocity = sides.along(nx, ny, arm_left, arm_right);
       const V<W> separation = p[kSeparation] + moved.along(nx, ny, arm_left, arm_right);
-      V<W> wanted;
+      V<W> wanted;  // of change
       if constexpr (kPass == Pass::kBiased) {
         const M<W> is_apart = separation > 0.0f;
         const V<W> push = select(is_apart, separation * s.rate,
                                  mass_scale * max(rate * separation, splat<W>(-s.push_speed)));
-        wanted = select(is_apart, one, keep_scale) * old - mass * select(is_apart, one, mass_scale) * velocity - mass * push;
+        gain[k] = mass * select(is_apart, one, mass_scale);
+        wanted = -select(is_apart, zero, impulse_scale) * old - mass * push;
       } else {
-        wanted = old - gain[k] * velocity - gain[k] * (max(separation, zero) * s.rate);
+        wanted = -gain[k] * (max(separation, zero) * s.rate);
       }
-      const V<W> impulse = max(wanted, zero);
-      p[kImpulse] = impulse;
-      if constexpr (kPass == Pass::kRelaxed) {
-        p[kTotal] = p[kTotal] + impulse;
-      }
-      sides.push(impulse - old, nx, ny, arm_left, arm_right);
+      const V<W> velocity = sides.along(nx, ny, arm_left, arm_right);
+      const V<W> change = max(wanted - gain[k] * velocity, -old);
+      sides.push(change, sides.kick(nx, ny, arm_left, arm_right));
+      p[kImpulse] = old + change;
+      if constexpr (kPass == Pass::kRelaxed) p[kTotal] = p[kTotal] + (old + change);
     }
     const V<W> friction = c[kFriction];
     for (int k = 0; k < kPoints; k++) {
       const Array<W> p = c.at(kFirstPoint + k * kPointFields);
-      const V<W> arm_left = p[kAcrossLeft], arm_right = p[kAcrossRight], mass = p[kMassAcross], old = p[kImpulseAcross];
-      const V<W> velocity = sides.along(ny, -nx, arm_left, arm_right);
-      V<W> wanted;
+      const V<W> arm_left = p[kAcrossLeft], arm_right = p[kAcrossRight], old = p[kImpulseAcross];
+      V<W> hold = p[kMassAcross], wanted = zero;
       if constexpr (kPass == Pass::kBiased) {
         const V<W> slip = p[kSlip] + moved.along(ny, -nx, arm_left, arm_right);
-        wanted = (1.0f - s.friction.impulse_scale) * old - mass * s.friction.mass_scale * velocity -
-                 mass * (s.friction.mass_scale * s.friction.rate * slip);
-      } else {
-        wanted = old - mass * velocity;
+        wanted = -s.friction.impulse_scale * old - hold * (s.friction.mass_scale * s.friction.rate * slip);
+        hold = hold * s.friction.mass_scale;
       }
-      const V<W> limit = friction * p[kImpulse];
-      const V<W> impulse = min(max(wanted, -limit), limit);
-      p[kImpulseAcross] = impulse;
-      sides.push(impulse - old, ny, -nx, arm_left, arm_right);
+      const V<W> limit = friction * p[kImpulse], velocity = sides.along(ny, -nx, arm_left, arm_right);
+      const V<W> change = min(max(wanted - hold * velocity, -limit - old), limit - old);
+      sides.push(change, sides.kick(ny, -nx, arm_left, arm_right));
+      p[kImpulseAcross] = old + change;
     }
   }
 
@@ -236,7 +240,7 @@ MINICOSM_FN void follow_contact(const RigidBatch& b, const RigidWorld<W>& world,
     if constexpr (kThrow) {
       const V<W> thrown = p[kMass] * max(noted - speed, splat<W>(0.0f));
       Sides<W, kWall> pushed = sides;
-      pushed.push(thrown, nx, ny, p[kArmLeft], p[kArmRight]);
+      pushed.push(thrown, sides.kick(nx, ny, p[kArmLeft], p[kArmRight]));
       const M<W> is_thrown = noted > kNotThrown;  // elsewhere not even the sign of a zero may change
       p[kTotal] = select(is_thrown, p[kTotal] + thrown, p[kTotal]);
       const auto take = [&](Velocity<W>& now, const Velocity<W>& then) {
