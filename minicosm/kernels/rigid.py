@@ -45,17 +45,20 @@ class Settings(NamedTuple):
     num_joint_sweeps: int
 
 
-def tick(
-    arrays: Sequence[jax.Array], layout: Layout, settings: Settings, target: str = "minicosm_rigid_tick"
+def ticks(
+    arrays: Sequence[jax.Array], layout: Layout, settings: Settings, num_ticks: int, target: str = "minicosm_rigid_tick"
 ) -> Sequence[jax.Array]:
-    """The state after a tick: position, rotation, velocity, angular velocity, contacts, joint impulses.
+    """The state after some ticks: position, rotation, velocity, angular velocity, contacts, joint impulses.
 
+    And of more than one tick, i32[K], in which of them each pair first pressed on each other, `num_ticks` where none.
     `arrays` are the leaves of the scene, of the state and of the controls, in the order of their declaration; worlds
     are leading axes. `target` is the foreign function as it was registered. The results take the place of the state
     that was given: a loop of ticks copies nothing, and where that state is still wanted, XLA copies it first.
     """
     state = arrays[_STATE]
     out = [jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in state]  # type: ignore[no-untyped-call]
+    if num_ticks > 1:
+        out.append(jax.ShapeDtypeStruct(layout.left.shape, jnp.int32))  # type: ignore[no-untyped-call]
     numbers = (
         settings.dt,
         settings.step,
@@ -77,6 +80,7 @@ def tick(
         left=layout.left.astype(np.int32),
         right=layout.right.astype(np.int32),
         numbers=np.array(numbers, np.float32),
+        num_ticks=np.int64(num_ticks),
         num_substeps=np.int64(settings.num_substeps),
         num_joint_sweeps=np.int64(settings.num_joint_sweeps),
     )

@@ -199,12 +199,13 @@ void spoil(Case& c, Random& random) {
   }
 }
 
-// What a tick leaves, in the order of `State`, and how long each field of one world is.
+// What ticks leave, in the order of `State`, how long each field of one world is, and when each pair first pressed.
 struct Fields {
   std::unique_ptr<float[]> data[6];
   int64_t length[6];
+  std::vector<int32_t> touch;
 
-  explicit Fields(const RigidBatch& b) {
+  explicit Fields(const RigidBatch& b) : touch(kWorlds * b.num_pairs, kTicks) {
     const int64_t S = b.num_shapes();
     const int64_t lengths[] = {2 * S, S, 2 * S, S, 8 * (int64_t)b.num_pairs, 6 * (int64_t)b.num_joints};
     for (int i = 0; i < 6; i++) {
@@ -215,9 +216,10 @@ struct Fields {
   }
 };
 
-// Several ticks, `together` worlds at a time, from memory that holds rubbish; the first from the case's own state, the
-// others from what the last one left, and in its place if they are `in_place`.
-Fields run(RigidBatch b, int together, bool in_place) {
+// kTicks ticks, `together` worlds and `ticks` ticks at a time, from memory that holds rubbish; the first from the case's
+// own state, the others from what the last one left, and in its place if they are `in_place`.
+Fields run(RigidBatch b, int together, int ticks, bool in_place) {
+  b.settings.num_ticks = ticks;
   const int64_t bytes = kNativeWidth * rigid_scratch(b) * (int64_t)sizeof(float);
   void* scratch = nullptr;
   CHECK(posix_memalign(&scratch, 64, bytes) == 0);
@@ -225,7 +227,10 @@ Fields run(RigidBatch b, int together, bool in_place) {
   memset(before.data[4].get(), 0, before.length[4] * kWorlds * sizeof(float));
   memset(before.data[5].get(), 0, before.length[5] * kWorlds * sizeof(float));
   b.contacts = before.data[4].get(), b.joint_impulses = before.data[5].get();
-  for (int tick = 0; tick < kTicks; tick++) {
+  const std::unique_ptr<int32_t[]> touch(new int32_t[kWorlds * b.num_pairs]);
+  b.first_touch = touch.get();
+  std::vector<int32_t> first_touch(kWorlds * b.num_pairs, kTicks);
+  for (int tick = 0; tick < kTicks; tick += ticks) {
     memset(scratch, together == 1 ? 0xff : 0x7f, bytes);
     float** const out[] = {&b.new_position,         &b.new_rotation, &b.new_velocity,
                            &b.new_angular_velocity, &b.new_contacts, &b.new_joint_impulses};
@@ -234,12 +239,17 @@ Fields run(RigidBatch b, int together, bool in_place) {
     for (int first = 0; first < kWorlds; first += together) {
       rigid_tick(b, (float*)scratch, first, first + together < kWorlds ? first + together : kWorlds);
     }
+    for (size_t i = 0; i < first_touch.size(); i++) {
+      CHECK(0 <= touch[i] && touch[i] <= ticks);
+      if (touch[i] < ticks && first_touch[i] == kTicks) first_touch[i] = tick + touch[i];
+    }
     if (&left == &after) std::swap(before, after);
     const float** const in[] = {&b.position,         &b.rotation, &b.velocity,
                                 &b.angular_velocity, &b.contacts, &b.joint_impulses};
     for (int i = 0; i < 6; i++) *in[i] = before.data[i].get();
   }
   free(scratch);
+  before.touch = first_touch;
   return before;
 }
 
@@ -248,15 +258,15 @@ Fields run(RigidBatch b, int together, bool in_place) {
 int main() {
   using namespace minicosm;
   Random random{7};
-  int touching = 0;
+  int touching = 0, first_touches[kTicks + 1] = {};
   for (int i = 0; i < 4000; i++) {
     Case c;
     lay_out_batch(c, random);
     fill_shapes(c, random);
     fill_parts(c, random);
     spoil(c, random);
-    const Fields alone = run(c.batch, 1, true), side_by_side = run(c.batch, kWorlds, false);
-    const Fields in_place = run(c.batch, kWorlds, true);
+    const Fields alone = run(c.batch, 1, 1, true), side_by_side = run(c.batch, kWorlds, 1, false);
+    const Fields at_once = run(c.batch, kWorlds, kTicks, false);
     for (int w = 0; w < kWorlds; w++) {
       if (c.is_hostile[w]) continue;
       for (int f = 0; f < 6; f++) {
@@ -264,11 +274,16 @@ int main() {
         const float *x = alone.data[f].get() + w * n, *y = side_by_side.data[f].get() + w * n;
         for (int64_t k = 0; k < n; k++) CHECK(isfinite(x[k]));
         CHECK(!memcmp(x, y, n * sizeof(float)));
-        CHECK(!memcmp(x, in_place.data[f].get() + w * n, n * sizeof(float)));
+        CHECK(!memcmp(x, at_once.data[f].get() + w * n, n * sizeof(float)));
+      }
+      for (int k = w * c.batch.num_pairs; k < (w + 1) * c.batch.num_pairs; k++) {
+        CHECK(alone.touch[k] == side_by_side.touch[k] && alone.touch[k] == at_once.touch[k]);
+        first_touches[alone.touch[k]]++;
       }
       for (int64_t k = 3; k < alone.length[4]; k += 4) touching += alone.data[4][w * alone.length[4] + k] > 0.0f;
     }
   }
   CHECK(touching > 5000);  // or nothing was tried
+  for (int tick = 0; tick <= kTicks; tick++) CHECK(first_touches[tick] > 300);
   return 0;
 }

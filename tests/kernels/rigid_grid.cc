@@ -18,10 +18,10 @@ std::string text;  // what a function here returned last
 
 ffi::Error rigid_grid(ffi::RemainingArgs arguments, ffi::RemainingRets results, ffi::Span<const int64_t> sizes,
                       ffi::Span<const int32_t> left, ffi::Span<const int32_t> right, ffi::Span<const float> numbers,
-                      int64_t num_substeps, int64_t num_joint_sweeps) {
+                      int64_t num_ticks, int64_t num_substeps, int64_t num_joint_sweeps) {
   minicosm::RigidBatch b{};
   int64_t worlds = 0;
-  const minicosm::RigidAttributes attributes{sizes, left, right, numbers, num_substeps, num_joint_sweeps};
+  const minicosm::RigidAttributes attributes{sizes, left, right, numbers, num_ticks, num_substeps, num_joint_sweeps};
   ffi::Error error = minicosm::read_rigid_call(arguments, results, attributes, b, worlds);
   if (error.failure()) return error;
   std::vector<float> scratch;
@@ -68,5 +68,6 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(rigid_grid_tick, rigid_grid,
                                   .Attr<ffi::Span<const int32_t>>("left")
                                   .Attr<ffi::Span<const int32_t>>("right")
                                   .Attr<ffi::Span<const float>>("numbers")
+                                  .Attr<int64_t>("num_ticks")
                                   .Attr<int64_t>("num_substeps")
                                   .Attr<int64_t>("num_joint_sweeps"));

@@ -23,6 +23,7 @@ import pytest
 from minicosm import kernels
 from minicosm.envs.physics.engine import EngineConfig
 from minicosm.envs.physics.engine import tick as engine_tick
+from minicosm.envs.physics.engine import ticks as engine_ticks
 from minicosm.envs.physics.engine.build import build, idle
 from minicosm.envs.physics.engine.size import LARGE, MEDIUM, SMALL, Size, sides
 from minicosm.kernels import cuda, library, rigid
@@ -74,16 +75,16 @@ def worlds(size, first, count):
     return jax.tree.map(lambda x: x[first : first + count], benchmark_scenes(size))
 
 
-def rollout(arguments, ticks):
-    """States after each tick, stacked: by the kernel that `rigid.tick` calls now."""
+def rollout(arguments, steps, num_ticks=1):
+    """States and touches after each step of some ticks, stacked: by the kernel that `rigid.ticks` calls now."""
 
     def step(scene, state, controls):
-        after = jax.vmap(engine_tick, (0, 0, 0, None))(scene, state, controls, EngineConfig())
-        return after, after
+        after, touch = jax.vmap(lambda *world: engine_ticks(*world, num_ticks))(scene, state, controls)
+        return after, (after, touch)
 
     scene, start, controls = arguments
     ENGINE._accelerated.cache_clear()
-    path = jax.jit(lambda s: jax.lax.scan(lambda s, _: step(scene, s, controls), s, length=ticks)[1])(start)
+    path = jax.jit(lambda s: jax.lax.scan(lambda s, _: step(scene, s, controls), s, length=steps)[1])(start)
     ENGINE._accelerated.cache_clear()
     return jax.block_until_ready(path)
 
@@ -137,7 +138,7 @@ def grid(tmp_path_factory):
 
 @pytest.fixture
 def on_grid(grid, monkeypatch):
-    monkeypatch.setattr(rigid, "tick", functools.partial(rigid.tick, target="rigid_grid_tick"))
+    monkeypatch.setattr(rigid, "ticks", functools.partial(rigid.ticks, target="rigid_grid_tick"))
     return grid
 
 
@@ -148,14 +149,15 @@ CROWD = Size(num_polygons=14, num_circles=20, num_joints=3, num_thrusters=2)  # 
 def test_a_grid_of_threads_gives_what_the_cpu_gives_bit_for_bit(size, count, grid, monkeypatch):
     # blocks of 32, two at a time, the last one not full
     arguments = worlds(size, 11, count) if isinstance(size, str) else random_scenes(size, count)
-    expected = rollout(arguments, 8)
+    expected = rollout(arguments, 4, 2)
     launches = grid.fake.fake_launches()
-    monkeypatch.setattr(rigid, "tick", functools.partial(rigid.tick, target="rigid_grid_tick"))
-    found = rollout(arguments, 8)
-    assert grid.fake.fake_launches() - launches == 8
+    monkeypatch.setattr(rigid, "ticks", functools.partial(rigid.ticks, target="rigid_grid_tick"))
+    found = rollout(arguments, 4, 2)
+    assert grid.fake.fake_launches() - launches == 4
     for mine, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(np.asarray(mine).view(np.int32), np.asarray(theirs).view(np.int32))
-    assert float(np.abs(np.asarray(expected.contacts)).max()) > 0
+    states, touches = expected
+    assert float(np.abs(np.asarray(states.contacts)).max()) > 0 and set(np.unique(touches)) == {0, 1, 2}
 
 
 def test_scratch_memory_does_not_grow_with_the_worlds(on_grid):

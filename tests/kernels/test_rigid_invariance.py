@@ -14,7 +14,7 @@ import pytest
 from rigid_scenes import ODD, levels, odd_worlds, random_worlds
 
 from minicosm import kernels
-from minicosm.envs.physics.engine import EngineConfig, Size, reference_tick, tick
+from minicosm.envs.physics.engine import EngineConfig, Size, query, reference_tick, tick, ticks
 from minicosm.envs.physics.engine.build import build, idle, stack
 from minicosm.envs.physics.engine.definitions import Circle, Pin, box
 from minicosm.envs.physics.engine.size import sides
@@ -34,10 +34,10 @@ def needs_kernels():
         pytest.skip(f"no kernels here: {kernels.why_not()}")
 
 
-@functools.partial(jax.jit, static_argnames="ticks")
-def rolled(scene, state, controls, ticks=TICKS):
+@functools.partial(jax.jit, static_argnames="count")
+def rolled(scene, state, controls, count=TICKS):
     step = jax.vmap(tick)
-    return jax.lax.scan(lambda s, _: (step(scene, s, controls), None), state, None, length=ticks)[0]
+    return jax.lax.scan(lambda s, _: (step(scene, s, controls), None), state, None, length=count)[0]
 
 
 def some(worlds, index):
@@ -139,6 +139,44 @@ def test_scan_equals_a_loop():
     assert bits(state) == bits(rolled(*given))
 
 
+def one_by_one(step, given, count):
+    """The state after `count` ticks, and in which of them each pair first touched; `step` is of as many worlds."""
+    scene, state, controls = given
+    touch = np.full(scene.collides.shape, count)
+    for k in range(count):
+        state = step(scene, state, controls)
+        touch = np.minimum(touch, np.where(jax.vmap(query.touching_pairs)(scene, state), k, count))
+    return state, touch
+
+
+@pytest.mark.parametrize("name", ["random worlds", "odd worlds"])
+def test_several_ticks_at_once_are_those_one_by_one(name):
+    given = worlds(name)
+    after, touch = jax.jit(jax.vmap(functools.partial(ticks, num_ticks=6)))(*given)
+    expected_after, expected_touch = one_by_one(jax.jit(jax.vmap(tick)), given, 6)
+    assert bits(after) == bits(expected_after)
+    np.testing.assert_array_equal(touch, expected_touch)
+    assert touch.dtype == np.int32 and set(np.unique(touch)) == set(range(7))
+
+
+def test_several_ticks_of_the_reference_are_those_one_by_one():
+    with jax.enable_x64(True):
+        made = [build(BARE, [box(1, 1, position=(0, y))], walls=[box(9, 1, static=True)]) for y in (1.0, 1.01, 9.0)]
+        scene, state = stack(made)
+        given = scene, state, idle(scene)
+        after, touch = jax.jit(jax.vmap(functools.partial(ticks, num_ticks=4)))(*given)
+        expected_after, expected_touch = one_by_one(jax.jit(jax.vmap(reference_tick)), given, 4)
+        for mine, theirs in zip(jax.tree.leaves(after), jax.tree.leaves(expected_after), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(touch, expected_touch)
+        assert touch[0].min() == 0 < touch[1].min() < touch[2].min() == 4
+
+
+def test_less_than_one_tick_is_refused():
+    with pytest.raises(ValueError, match="num_ticks is 0: at least one"):
+        ticks(*some(worlds("odd worlds"), 0), num_ticks=0)
+
+
 def test_worlds_spread_over_devices_by_shard_map_stay_there():
     code = "import test_rigid_invariance; test_rigid_invariance.spread_over_four_devices()"
     in_process_of_its_own(code, XLA_FLAGS="--xla_force_host_platform_device_count=4")
@@ -211,9 +249,9 @@ def test_arrays_of_another_size_are_refused():
     soft = (0.0, 1.0, 0.0)
     settings = rigid.Settings(1 / 60, 1 / 240, soft, soft, soft, soft, 3.0, 10.0, 1.0, 0.02, 100.0, 50.0, 4, 2)
     arrays = jax.tree.leaves((scene, state, idle(scene)))
-    rigid.tick(arrays, layout, settings)
+    rigid.ticks(arrays, layout, settings, 1)
     with pytest.raises(Exception, match="rigid_tick: the arguments' shapes do not go together"):
-        jax.block_until_ready(rigid.tick([*arrays[:-1], jnp.zeros(1)], layout, settings))
+        jax.block_until_ready(rigid.ticks([*arrays[:-1], jnp.zeros(1)], layout, settings, 1))
 
 
 KINDS = {
@@ -226,7 +264,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_finite_worlds_stay_finite(kind):
-    last = rolled(*random_worlds(11, 2048, **KINDS[kind]), ticks=64)
+    last = rolled(*random_worlds(11, 2048, **KINDS[kind]), count=64)
     for leaf in jax.tree.leaves(last):
         assert jnp.isfinite(leaf).all()
     assert float(jnp.abs(last.contacts).max()) > 0
@@ -234,7 +272,7 @@ def test_finite_worlds_stay_finite(kind):
 
 @pytest.mark.parametrize("size", ["s", "l"])
 def test_levels_of_every_size_stay_finite(size):
-    for leaf in jax.tree.leaves(rolled(*levels(size, 1), ticks=256)):
+    for leaf in jax.tree.leaves(rolled(*levels(size, 1), count=256)):
         assert jnp.isfinite(leaf).all()
 
 

@@ -12,7 +12,6 @@ from minicosm.envs import struct
 from minicosm.envs.environment import Environment, Observation, TimeStep
 from minicosm.envs.physics import control, distributions, engine, observe
 from minicosm.envs.physics.config import PhysicsConfig
-from minicosm.envs.physics.engine import query
 from minicosm.envs.physics.engine.build import start
 from minicosm.envs.physics.level import BLUE, GREEN, RED, Level, role_pairs
 from minicosm.envs.physics.mutate import mutate
@@ -32,9 +31,6 @@ class State:
     success: jax.Array  # bool[]  green touched blue first
     failure: jax.Array  # bool[]  green touched red first, or at once
     time: jax.Array  # i32[]  steps
-
-
-_Now = tuple[engine.State, jax.Array, jax.Array]  # bodies, success, failure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,19 +97,14 @@ class Physics(Environment[Level, State]):
         config, before = self.config, state
         had_ended = state.success | state.failure
         signals = jnp.where(had_ended, 0.0, control.signals(action, config))
-        scene, drive = state.level.scene, control.controls(state.level, signals, config)
-
-        def tick(now: _Now, _: None) -> tuple[_Now, None]:
-            bodies, success, failure = now
-            bodies = engine.tick(scene, bodies, drive, config.engine)
-            touching = query.touching_pairs(scene, bodies)
-            meets_red = jnp.any(touching & state.danger_pairs)
-            meets_blue = jnp.any(touching & state.goal_pairs)
-            goes_on = ~(success | failure)
-            return (bodies, success | (goes_on & meets_blue & ~meets_red), failure | (goes_on & meets_red)), None
-
-        now = (state.bodies, state.success, state.failure)
-        (bodies, success, failure), _ = jax.lax.scan(tick, now, None, length=config.frame_skip)
+        drive = control.controls(state.level, signals, config)
+        bodies, touch = engine.ticks(state.level.scene, state.bodies, drive, config.frame_skip, config.engine)
+        never = config.frame_skip
+        meets_red, meets_blue = (
+            jnp.min(jnp.where(pairs, touch, never), initial=never) for pairs in (state.danger_pairs, state.goal_pairs)
+        )
+        success = state.success | (~had_ended & (meets_blue < meets_red))
+        failure = state.failure | (~had_ended & (meets_red < never) & (meets_red <= meets_blue))
         state = dataclasses.replace(
             state,
             bodies=bodies,

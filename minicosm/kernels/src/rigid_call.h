@@ -60,7 +60,7 @@ struct RigidAttributes {
   xla::ffi::Span<const int64_t> sizes;
   xla::ffi::Span<const int32_t> left, right;
   xla::ffi::Span<const float> numbers;
-  int64_t num_substeps, num_joint_sweeps;
+  int64_t num_ticks, num_substeps, num_joint_sweeps;
 };
 
 namespace detail {
@@ -77,6 +77,7 @@ inline void read_attributes(const RigidAttributes& attributes, RigidBatch& b) {
   b.settings = {n[0],
                 n[1],
                 1.0f / n[1],
+                (int)attributes.num_ticks,
                 (int)attributes.num_substeps,
                 (int)attributes.num_joint_sweeps,
                 softness(n + 2),
@@ -138,6 +139,7 @@ inline bool read_results(const Results& results, int64_t worlds, RigidBatch& b) 
   b.new_angular_velocity = out.floats(S);
   b.new_contacts = out.floats(K * 8);
   b.new_joint_impulses = out.floats(J * 6);
+  if (b.settings.num_ticks > 1) b.first_touch = out.ints(K);
   return out.ok();
 }
 

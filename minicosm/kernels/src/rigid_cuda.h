@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(minicosm::kWarp, MINICOSM_BLOCKS)
   for (int64_t w = (int64_t)blockIdx.x * kWarp + threadIdx.x; w < worlds; w += step) {
     RigidWorld<1> world = lay_out<1>(b, {own});
     if constexpr (kIsShared) move_to_shared(world, shared + threadIdx.x);
-    tick_worlds<1, (MINICOSM_VERTICES <= 4 ? 4 : 16)>(b, world, w);
+    step_worlds<1, (MINICOSM_VERTICES <= 4 ? 4 : 16)>(b, world, w);
   }
 }
 

@@ -14,11 +14,11 @@ constexpr size_t kAlignment = 256;  // a warp reads whole lines
 
 ffi::Error rigid_tick_cuda(void* stream, ffi::ScratchAllocator memory, ffi::RemainingArgs arguments,
                            ffi::RemainingRets results, ffi::Span<const int64_t> sizes, ffi::Span<const int32_t> left,
-                           ffi::Span<const int32_t> right, ffi::Span<const float> numbers, int64_t num_substeps,
+                           ffi::Span<const int32_t> right, ffi::Span<const float> numbers, int64_t num_ticks, int64_t num_substeps,
                            int64_t num_joint_sweeps) {
   RigidBatch b{};
   int64_t worlds = 0;
-  const RigidAttributes attributes{sizes, left, right, numbers, num_substeps, num_joint_sweeps};
+  const RigidAttributes attributes{sizes, left, right, numbers, num_ticks, num_substeps, num_joint_sweeps};
   ffi::Error error = read_rigid_call(arguments, results, attributes, b, worlds);
   if (error.failure()) return error;
   const std::string failure = launch_rigid(
@@ -41,5 +41,6 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(minicosm_rigid_tick_cuda, minicosm::rigid_tick_cud
                                   .Attr<xla::ffi::Span<const int32_t>>("left")
                                   .Attr<xla::ffi::Span<const int32_t>>("right")
                                   .Attr<xla::ffi::Span<const float>>("numbers")
+                                  .Attr<int64_t>("num_ticks")
                                   .Attr<int64_t>("num_substeps")
                                   .Attr<int64_t>("num_joint_sweeps"));

@@ -42,17 +42,17 @@ int64_t vectors_of_block(int64_t vectors, int64_t pairs, int64_t threads) {
 
 ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::RemainingRets results,
                       ffi::Span<const int64_t> sizes, ffi::Span<const int32_t> left, ffi::Span<const int32_t> right,
-                      ffi::Span<const float> numbers, int64_t num_substeps, int64_t num_joint_sweeps) {
+                      ffi::Span<const float> numbers, int64_t num_ticks, int64_t num_substeps, int64_t num_joint_sweeps) {
   RigidBatch b{};
   int64_t worlds = 0;
-  const RigidAttributes attributes{sizes, left, right, numbers, num_substeps, num_joint_sweeps};
+  const RigidAttributes attributes{sizes, left, right, numbers, num_ticks, num_substeps, num_joint_sweeps};
   ffi::Error error = read_rigid_call(arguments, results, attributes, b, worlds);
   if (error.failure()) return error;
   const Kernels& set = kernels();
   const int64_t floats = set.width * rigid_scratch(b);
   std::atomic<bool> enough{true};
   const int64_t vectors = (worlds + set.width - 1) / set.width;
-  const int64_t block = set.width * vectors_of_block(vectors, set.width * b.num_pairs, pool.num_threads());
+  const int64_t block = set.width * vectors_of_block(vectors, set.width * b.num_pairs * num_ticks, pool.num_threads());
   parallel_for(pool, worlds, block, [&](int64_t first, int64_t last) {
     float* const scratch = scratch_of_thread(floats);
     if (scratch) set.rigid_tick(b, scratch, first, last);
@@ -75,5 +75,6 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(minicosm_rigid_tick, minicosm::rigid_tick,
                                   .Attr<xla::ffi::Span<const int32_t>>("left")
                                   .Attr<xla::ffi::Span<const int32_t>>("right")
                                   .Attr<xla::ffi::Span<const float>>("numbers")
+                                  .Attr<int64_t>("num_ticks")
                                   .Attr<int64_t>("num_substeps")
                                   .Attr<int64_t>("num_joint_sweeps"));

@@ -327,7 +327,7 @@ MINICOSM_PART void stop_at_statics(const RigidBatch& b, const RigidWorld<W>& wor
 constexpr float kSticks = 0.999f;  // of the Coulomb limit: friction below it holds
 
 template <int W>
-MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
+MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int tick) {
   const int64_t row = (int64_t)b.num_pairs * 8;
   float* const out = b.new_contacts + first * row;
   clear_eights(out, (int64_t)W * b.num_pairs);
@@ -349,6 +349,14 @@ MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& worl
       remembered[4 * k + 3] = p[kTotal];
     }
     store_rows<W, 8>(out + (int64_t)pair * 8, row, remembered);
+    if (!b.first_touch) continue;
+    int32_t* const touched = b.first_touch + first * b.num_pairs + pair;
+    const uint32_t presses = bits((remembered[3] > 0.0f) | (remembered[7] > 0.0f));
+    for (int w = 0; w < W; w++) {
+      int32_t& since = touched[(int64_t)w * b.num_pairs];
+      const int32_t now = presses >> w & 1 ? tick : since;
+      since = now < since ? now : since;
+    }
   }
 }
 
@@ -383,7 +391,8 @@ MINICOSM_PART void write_bodies(const RigidBatch& b, const RigidWorld<W>& world,
 
 // W worlds from `first` on, in `world`, which has been laid out. N is room for a polygon's corners.
 template <int W, int N>
-MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t first) {
+MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t first, int tick) {
+  world.num_contacts = 0;
   read_bodies<W>(b, world, first);
   fire_thrusters<W>(b, world, first);
   place_shapes<W>(b, world, first);
@@ -392,9 +401,24 @@ MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t 
   find_contacts<W, N>(b, world, first);
   for (int i = 0; i < b.settings.num_substeps; i++) substep<W>(b, world);
   clamp_velocities<W>(b, world);
-  write_contacts<W>(b, world, first);
+  write_contacts<W>(b, world, first, tick);
   stop_at_statics<W>(b, world, first);
   write_bodies<W>(b, world, first);
+}
+
+// All ticks of these worlds: from the second on, their state is where the one before has left it.
+template <int W, int N>
+MINICOSM_FN void step_worlds(RigidBatch b, RigidWorld<W>& world, int64_t first) {
+  const int num_ticks = b.settings.num_ticks;
+  if (b.first_touch) {
+    for (int64_t i = 0; i < (int64_t)W * b.num_pairs; i++) b.first_touch[first * b.num_pairs + i] = num_ticks;
+  }
+  for (int tick = 0; tick < num_ticks; tick++) {
+    tick_worlds<W, N>(b, world, first, tick);
+    b.position = b.new_position, b.rotation = b.new_rotation;
+    b.velocity = b.new_velocity, b.angular_velocity = b.new_angular_velocity;
+    b.contacts = b.new_contacts, b.joint_impulses = b.new_joint_impulses;
+  }
 }
 
 #ifndef __CUDACC__
@@ -404,7 +428,7 @@ template <int W, int N>
 void tick_range(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
   for (; first + W <= last; first += W) {
     RigidWorld<W> world = lay_out<W>(b, {(V<W>*)scratch});
-    tick_worlds<W, N>(b, world, first);
+    step_worlds<W, N>(b, world, first);
   }
   if constexpr (W > 1) tick_range<(W > 4 ? W / 2 : 1), N>(b, scratch, first, last);
 }

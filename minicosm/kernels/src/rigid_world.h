@@ -19,7 +19,7 @@ struct RigidSoftness {
 // How to step: minicosm/envs/physics/engine/config.py, with the springs worked out for the sub-step.
 struct RigidSettings {
   float dt, step, rate;  // s, of the tick and of a sub-step, and sub-steps per second
-  int num_substeps, num_joint_sweeps;
+  int num_ticks, num_substeps, num_joint_sweeps;
   RigidSoftness contact, static_contact, friction, joint;
   float push_speed, pull_speed, restitution_threshold, margin, max_speed, max_spin;
 };
@@ -44,6 +44,7 @@ struct RigidBatch {
   const float *contacts, *joint_impulses;                              // [B, K, 2, 4], [B, J, 6]
   const float *motor_speed, *motor_torque, *thrust;                    // [B, J], [B, J], [B, T]
   float *new_position, *new_rotation, *new_velocity, *new_angular_velocity, *new_contacts, *new_joint_impulses;
+  int32_t* first_touch;  // [B, K]  the tick in which each pair first pressed on each other, num_ticks for none; or null
   const int32_t *left, *right;  // [K]  whom the solver sits on the left and on the right of each pair, in solving order
   int num_walls, num_polygons, num_circles, num_joints, num_thrusters, num_vertices, num_pairs;
   RigidSettings settings;
@@ -168,7 +169,7 @@ struct RigidWorld {
   Strided<uint32_t> taken;   // [J, 2]  which of them occur in any of the worlds, a bit each: seat modulo 32
   Strided<uint32_t> rows;    // [J]  what the joint does besides pinning in any of the worlds: bits of JointRow
   Strided<int> pair;         // [K]  which pair each contact in use is
-  int num_contacts;
+  int num_contacts = 0;
 };
 
 // How many W-wide numbers a RigidWorld takes, `ends`, `taken`, `rows` and `pair` included.
@@ -212,7 +213,6 @@ MINICOSM_FN RigidWorld<W> lay_out(const RigidBatch& b, Array<W> scratch) {
   world.taken = {(uint32_t*)taken.data};
   world.rows = {(uint32_t*)rows.data};
   world.pair = {(int*)pair.data};
-  world.num_contacts = 0;
   return world;
 }
 

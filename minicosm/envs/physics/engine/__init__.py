@@ -3,7 +3,7 @@
 from minicosm.envs.physics.engine.config import EngineConfig
 from minicosm.envs.physics.engine.scene import Controls, Joints, Scene, State, Thrusters
 from minicosm.envs.physics.engine.size import LARGE, MEDIUM, SMALL, Size
-from minicosm.envs.physics.engine.tick import reference_tick, tick
+from minicosm.envs.physics.engine.tick import reference_tick, tick, ticks
 
 __all__ = [
     "LARGE",
@@ -18,4 +18,5 @@ __all__ = [
     "Thrusters",
     "reference_tick",
     "tick",
+    "ticks",
 ]

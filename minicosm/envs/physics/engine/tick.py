@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from minicosm import kernels
-from minicosm.envs.physics.engine import reference
+from minicosm.envs.physics.engine import query, reference
 from minicosm.envs.physics.engine.config import EngineConfig
 from minicosm.envs.physics.engine.scene import Controls, Scene, State
 from minicosm.envs.physics.engine.size import Size, sides
 from minicosm.kernels import rigid
 
 Tick = Callable[[Scene, State, Controls], State]
+Ticks = Callable[[Scene, State, Controls], tuple[State, jax.Array]]
 
 
 def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
@@ -27,8 +28,23 @@ def tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | 
 
     Raises ValueError for arrays that are not of one scene of `scene.size`.
     """
+    return ticks(scene, state, controls, 1, config)[0]
+
+
+def ticks(
+    scene: Scene, state: State, controls: Controls, num_ticks: int, config: EngineConfig | None = None
+) -> tuple[State, jax.Array]:
+    """The state of one scene `num_ticks` ticks later, the controls held; and when its shapes touched.
+
+    That is i32[K], for each of `size.pairs`: the tick in which it first pressed on each other (`query.touching_pairs`),
+    counted from 0, and `num_ticks` where it did not. On a CPU or GPU with the native kernels all ticks are one call.
+
+    Raises ValueError for less than one tick, and as `tick` does.
+    """
     _require_one_scene(scene, state, controls)
-    return _accelerated(scene.size, config or EngineConfig())(scene, state, controls)
+    if num_ticks < 1:
+        raise ValueError(f"num_ticks is {num_ticks}: at least one")
+    return _accelerated(scene.size, config or EngineConfig(), num_ticks)(scene, state, controls)
 
 
 def reference_tick(scene: Scene, state: State, controls: Controls, config: EngineConfig | None = None) -> State:
@@ -55,7 +71,7 @@ def _require_one_scene(scene: Scene, state: State, controls: Controls) -> None:
 
 
 @functools.cache
-def _accelerated(size: Size, config: EngineConfig) -> Tick:
+def _accelerated(size: Size, config: EngineConfig, num_ticks: int) -> Ticks:
     layout = rigid.Layout(
         size.num_walls,
         size.num_polygons,
@@ -83,13 +99,24 @@ def _accelerated(size: Size, config: EngineConfig) -> Tick:
         config.num_joint_sweeps,
     )
 
-    def by_kernel(scene: Scene, state: State, controls: Controls) -> State:
-        leaves = rigid.tick(jax.tree.leaves((scene, state, controls)), layout, settings)
-        after: State = jax.tree.unflatten(jax.tree.structure(state), leaves)
-        return after
+    def touched(scene: Scene, after: State, tick: jax.typing.ArrayLike) -> jax.Array:
+        return jnp.where(query.touching_pairs(scene, after), tick, num_ticks).astype(jnp.int32)
 
-    def by_reference(scene: Scene, state: State, controls: Controls) -> State:
-        return reference_tick(scene, state, controls, config)
+    def by_kernel(scene: Scene, state: State, controls: Controls) -> tuple[State, jax.Array]:
+        leaves = rigid.ticks(jax.tree.leaves((scene, state, controls)), layout, settings, num_ticks)
+        if num_ticks > 1:
+            *leaves, touch = leaves
+        after = jax.tree.unflatten(jax.tree.structure(state), leaves)
+        return after, touch if num_ticks > 1 else touched(scene, after, 0)
+
+    def by_reference(scene: Scene, state: State, controls: Controls) -> tuple[State, jax.Array]:
+        def one(now: tuple[State, jax.Array], number: jax.Array) -> tuple[tuple[State, jax.Array], None]:
+            after = reference_tick(scene, now[0], controls, config)
+            return (after, jnp.minimum(now[1], touched(scene, after, number))), None
+
+        none = jnp.full(scene.collides.shape, num_ticks, jnp.int32)
+        after, _ = jax.lax.scan(one, (state, none), jnp.arange(num_ticks, dtype=jnp.int32))
+        return after
 
     return kernels.accelerate(by_reference, by_kernel, platforms=("cpu", "cuda"))
 
