@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 MAX_VERTICES = 16  # of one polygon
-_STATE = slice(22, 28)  # of the arrays of a call
 
 
 class Layout(NamedTuple):
@@ -24,6 +23,49 @@ class Layout(NamedTuple):
     max_vertices: int
     left: np.ndarray  # i32[K]
     right: np.ndarray  # i32[K]
+
+
+    def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Shape and type of the arrays of a scene, a state and controls, in the order of their declaration."""
+        counts = (self.num_polygons, self.num_circles, self.num_joints, self.num_thrusters, len(self.left))
+        polygons, circles, joints, thrusters, pairs = ((count,) for count in counts)
+        shapes = (self.num_polygons + self.num_circles,)
+        return {
+            "vertices": ((*polygons, self.max_vertices, 2), np.float32),
+            "radius": (circles, np.float32),
+            "inverse_mass": (shapes, np.float32),
+            "inverse_inertia": (shapes, np.float32),
+            "friction": (shapes, np.float32),
+            "restitution": (shapes, np.float32),
+            "collides": (pairs, np.bool_),
+            "gravity": ((2,), np.float32),
+            "joints.shape_a": (joints, np.int32),
+            "joints.shape_b": (joints, np.int32),
+            "joints.anchor_a": ((*joints, 2), np.float32),
+            "joints.anchor_b": ((*joints, 2), np.float32),
+            "joints.rest_angle": (joints, np.float32),
+            "joints.has_limit": (joints, np.bool_),
+            "joints.lower": (joints, np.float32),
+            "joints.upper": (joints, np.float32),
+            "joints.spring_hertz": (joints, np.float32),
+            "joints.spring_damping": (joints, np.float32),
+            "joints.active": (joints, np.bool_),
+            "thrusters.shape": (thrusters, np.int32),
+            "thrusters.point": ((*thrusters, 2), np.float32),
+            "thrusters.angle": (thrusters, np.float32),
+            "position": ((*shapes, 2), np.float32),
+            "rotation": (shapes, np.float32),
+            "velocity": ((*shapes, 2), np.float32),
+            "angular_velocity": (shapes, np.float32),
+            "contacts": ((*pairs, 2, 4), np.float32),
+            "joint_impulses": ((*joints, 6), np.float32),
+            "motor_speed": (joints, np.float32),
+            "motor_torque": (joints, np.float32),
+            "thrust": (thrusters, np.float32),
+        }
+
+
+_STATE = slice(22, 28)  # of these
 
 
 class Settings(NamedTuple):
@@ -54,7 +96,12 @@ def ticks(
     `arrays` are the leaves of the scene, of the state and of the controls, in the order of their declaration; worlds
     are leading axes. `target` is the foreign function as it was registered. The results take the place of the state
     that was given: a loop of ticks copies nothing, and where that state is still wanted, XLA copies it first.
+
+    Raises ValueError for arrays that are not those of `layout.arrays()`: the kernel looks at neither shapes nor types.
     """
+    for (name, (shape, kind)), given in zip(layout.arrays().items(), arrays, strict=True):
+        if given.shape != shape or given.dtype != kind:
+            raise ValueError(f"{name} is {given.dtype}{list(given.shape)}; expected {np.dtype(kind)}{list(shape)}")
     state = arrays[_STATE]
     out = [jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in state]  # type: ignore[no-untyped-call]
     if num_ticks > 1:

@@ -8,51 +8,31 @@
 
 namespace minicosm {
 
-// The buffers of a call, as XLA's C interface lists them. Its C++ accessors prepare a diagnostic for each, which for one
-// small world takes a tenth of the whole call.
-struct Arguments : xla::ffi::RemainingArgs {
-  explicit Arguments(const xla::ffi::RemainingArgs& all) : xla::ffi::RemainingArgs(all) {}
-  const XLA_FFI_Buffer* operator[](size_t i) const {
-    const bool is_buffer = args()->types[offset() + i] == XLA_FFI_ArgType_BUFFER;
-    return is_buffer ? static_cast<const XLA_FFI_Buffer*>(args()->args[offset() + i]) : nullptr;
-  }
-};
-struct Results : xla::ffi::RemainingRets {
-  explicit Results(const xla::ffi::RemainingRets& all) : xla::ffi::RemainingRets(all) {}
-  const XLA_FFI_Buffer* operator[](size_t i) const {
-    const bool is_buffer = rets()->types[offset() + i] == XLA_FFI_RetType_BUFFER;
-    return is_buffer ? static_cast<const XLA_FFI_Buffer*>(rets()->rets[offset() + i]) : nullptr;
-  }
-};
-
-inline int64_t elements(const XLA_FFI_Buffer& buffer) {
-  int64_t count = 1;
-  for (int64_t i = 0; i < buffer.rank; i++) count *= buffer.dims[i];
-  return count;
-}
-
-// Reads Arguments or Results one after the other and remembers whether one is not what was expected.
-template <class Buffers>
-class Reader {
+// The data of a call's buffers, one after the other, by XLA's C interface: its C++ accessors prepare a diagnostic for each,
+// and with the shapes to look at, reading 37 buffers would take a tenth of a small world's tick. Shapes and types are
+// those that minicosm/kernels/rigid.py lets pass.
+class Arguments : xla::ffi::RemainingArgs {
  public:
-  Reader(const Buffers& buffers, int64_t worlds) : buffers_(buffers), worlds_(worlds) {}
-
-  float* floats(int64_t per_world) { return static_cast<float*>(next(XLA_FFI_DataType_F32, per_world)); }
-  int32_t* ints(int64_t per_world) { return static_cast<int32_t*>(next(XLA_FFI_DataType_S32, per_world)); }
-  bool* bools(int64_t per_world) { return static_cast<bool*>(next(XLA_FFI_DataType_PRED, per_world)); }
-  bool ok() const { return ok_ && index_ == buffers_.size(); }
+  explicit Arguments(const xla::ffi::RemainingArgs& all) : xla::ffi::RemainingArgs(all) {}
+  const XLA_FFI_Buffer& operator[](size_t i) const { return *static_cast<XLA_FFI_Buffer*>(args()->args[offset() + i]); }
+  template <class T>
+  void next(const T*& data) {
+    data = static_cast<const T*>((*this)[index_++].data);
+  }
 
  private:
-  void* next(XLA_FFI_DataType type, int64_t per_world) {
-    const XLA_FFI_Buffer* buffer = index_ < buffers_.size() ? buffers_[index_++] : nullptr;
-    ok_ = ok_ && buffer && buffer->dtype == type && elements(*buffer) == worlds_ * per_world;
-    return ok_ ? buffer->data : nullptr;
+  size_t index_ = 0;
+};
+class Results : xla::ffi::RemainingRets {
+ public:
+  explicit Results(const xla::ffi::RemainingRets& all) : xla::ffi::RemainingRets(all) {}
+  template <class T>
+  void next(T*& data) {
+    data = static_cast<T*>(static_cast<XLA_FFI_Buffer*>(rets()->rets[offset() + index_++])->data);
   }
 
-  const Buffers& buffers_;
-  int64_t worlds_;
+ private:
   size_t index_ = 0;
-  bool ok_ = true;
 };
 
 // The attributes of the call: see minicosm/kernels/rigid.py.
@@ -92,78 +72,70 @@ inline void read_attributes(const RigidAttributes& attributes, RigidBatch& b) {
                 n[19]};
 }
 
-inline bool read_arguments(const Arguments& arguments, int64_t worlds, RigidBatch& b) {
-  const int64_t S = b.num_shapes(), P = b.num_polygons, C = b.num_circles, J = b.num_joints, T = b.num_thrusters;
-  const int64_t K = b.num_pairs, V = b.num_vertices;
-  Reader<Arguments> in(arguments, worlds);
-  b.vertices = in.floats(P * V * 2);
-  b.radius = in.floats(C);
-  b.inverse_mass = in.floats(S);
-  b.inverse_inertia = in.floats(S);
-  b.friction = in.floats(S);
-  b.restitution = in.floats(S);
-  b.collides = in.bools(K);
-  b.gravity = in.floats(2);
-  b.shape_a = in.ints(J);
-  b.shape_b = in.ints(J);
-  b.anchor_a = in.floats(J * 2);
-  b.anchor_b = in.floats(J * 2);
-  b.rest_angle = in.floats(J);
-  b.has_limit = in.bools(J);
-  b.lower = in.floats(J);
-  b.upper = in.floats(J);
-  b.spring_hertz = in.floats(J);
-  b.spring_damping = in.floats(J);
-  b.active = in.bools(J);
-  b.thruster_shape = in.ints(T);
-  b.thruster_point = in.floats(T * 2);
-  b.thruster_angle = in.floats(T);
-  b.position = in.floats(S * 2);
-  b.rotation = in.floats(S);
-  b.velocity = in.floats(S * 2);
-  b.angular_velocity = in.floats(S);
-  b.contacts = in.floats(K * 8);
-  b.joint_impulses = in.floats(J * 6);
-  b.motor_speed = in.floats(J);
-  b.motor_torque = in.floats(J);
-  b.thrust = in.floats(T);
-  return in.ok();
+constexpr size_t kNumArguments = 31, kGravity = 7, kNumResults = 6;
+
+inline void read_arguments(Arguments in, RigidBatch& b) {
+  in.next(b.vertices);
+  in.next(b.radius);
+  in.next(b.inverse_mass);
+  in.next(b.inverse_inertia);
+  in.next(b.friction);
+  in.next(b.restitution);
+  in.next(b.collides);
+  in.next(b.gravity);
+  in.next(b.shape_a);
+  in.next(b.shape_b);
+  in.next(b.anchor_a);
+  in.next(b.anchor_b);
+  in.next(b.rest_angle);
+  in.next(b.has_limit);
+  in.next(b.lower);
+  in.next(b.upper);
+  in.next(b.spring_hertz);
+  in.next(b.spring_damping);
+  in.next(b.active);
+  in.next(b.thruster_shape);
+  in.next(b.thruster_point);
+  in.next(b.thruster_angle);
+  in.next(b.position);
+  in.next(b.rotation);
+  in.next(b.velocity);
+  in.next(b.angular_velocity);
+  in.next(b.contacts);
+  in.next(b.joint_impulses);
+  in.next(b.motor_speed);
+  in.next(b.motor_torque);
+  in.next(b.thrust);
 }
 
-inline bool read_results(const Results& results, int64_t worlds, RigidBatch& b) {
-  const int64_t S = b.num_shapes(), K = b.num_pairs, J = b.num_joints;
-  Reader<Results> out(results, worlds);
-  b.new_position = out.floats(S * 2);
-  b.new_rotation = out.floats(S);
-  b.new_velocity = out.floats(S * 2);
-  b.new_angular_velocity = out.floats(S);
-  b.new_contacts = out.floats(K * 8);
-  b.new_joint_impulses = out.floats(J * 6);
-  if (b.settings.num_ticks > 1) b.first_touch = out.ints(K);
-  return out.ok();
+inline void read_results(Results out, RigidBatch& b) {
+  out.next(b.new_position);
+  out.next(b.new_rotation);
+  out.next(b.new_velocity);
+  out.next(b.new_angular_velocity);
+  out.next(b.new_contacts);
+  out.next(b.new_joint_impulses);
+  if (b.settings.num_ticks > 1) out.next(b.first_touch);
 }
 
 }  // namespace detail
 
-// Fills `b` and `worlds`, or says what does not go together. `left` and `right` point into the attributes.
+// Fills `b` and `worlds`; `left` and `right` point into the attributes.
 inline xla::ffi::Error read_rigid_call(xla::ffi::RemainingArgs arguments, xla::ffi::RemainingRets results,
                                        const RigidAttributes& attributes, RigidBatch& b, int64_t& worlds) {
   using xla::ffi::Error;
-  if (attributes.sizes.size() != 6 || attributes.numbers.size() != 20 ||
-      attributes.left.size() != attributes.right.size()) {
-    return Error::InvalidArgument("rigid_tick: the attributes do not go together");
+  const size_t num_results = detail::kNumResults + (attributes.num_ticks > 1);
+  if (arguments.size() != detail::kNumArguments || results.size() != num_results || attributes.sizes.size() != 6 ||
+      attributes.numbers.size() != 20 || attributes.left.size() != attributes.right.size()) {
+    return Error::InvalidArgument("rigid_tick: not what minicosm/kernels/rigid.py passes");
   }
-  detail::read_attributes(attributes, b);
   const Arguments given(arguments);
-  const XLA_FFI_Buffer* gravity = given.size() > 7 ? given[7] : nullptr;  // never empty, and has a known end
-  if (!gravity) return Error::InvalidArgument("rigid_tick: arguments are missing");
-  worlds = elements(*gravity) / 2;
-  if (!detail::read_arguments(given, worlds, b)) {
-    return Error::InvalidArgument("rigid_tick: the arguments' shapes do not go together");
-  }
-  if (!detail::read_results(Results(results), worlds, b)) {
-    return Error::InvalidArgument("rigid_tick: the results' shapes do not go together");
-  }
+  const XLA_FFI_Buffer& gravity = given[detail::kGravity];  // [..., 2]
+  worlds = 1;
+  for (int64_t i = 0; i + 1 < gravity.rank; i++) worlds *= gravity.dims[i];
+  detail::read_attributes(attributes, b);
+  detail::read_arguments(given, b);
+  detail::read_results(Results(results), b);
   return Error::Success();
 }
 
