@@ -51,18 +51,37 @@ MINICOSM_FN void at_edge(const V<W> (&values)[N], I<W> index, int count, V<W>& f
   }
 }
 
+// How far `b` stays above each edge of `a`, m.
+template <int W, int N>
+MINICOSM_FN void above_edges(const Corners<W, N>& a, const Corners<W, N>& b, int count, V<W> (&above)[N]) {
+#ifndef __CUDACC__
+  if constexpr (W == 1 && N == 4) {
+    if (count == 4) {  // the edges of one world's polygon, side by side in a vector
+      const V<4> x = load<4>(a.x), y = load<4>(a.y), normal_x = load<4>(a.normal_x), normal_y = load<4>(a.normal_y);
+      V<4> nearest = splat<4>(kFar);
+      for (int j = 0; j < 4; j++) nearest = min(nearest, (b.x[j] - x) * normal_x + (b.y[j] - y) * normal_y);
+      store(above, nearest);
+      return;
+    }
+  }
+#endif
+  for (int k = 0; k < count; k++) {
+    above[k] = splat<W>(kFar);
+    for (int j = 0; j < count; j++) {
+      above[k] = min(above[k], (b.x[j] - a.x[k]) * a.normal_x[k] + (b.y[j] - a.y[k]) * a.normal_y[k]);
+    }
+  }
+}
+
 // The greatest separation of `b` along an edge normal of `a`, and that edge.
 template <int W, int N>
 MINICOSM_FN V<W> best_edge(const Corners<W, N>& a, const Corners<W, N>& b, int count, I<W>& edge) {
-  V<W> best = splat<W>(-kFar);
+  V<W> best = splat<W>(-kFar), above[N];
+  above_edges<W, N>(a, b, count, above);
   edge = I<W>{};
   for (int k = 0; k < count; k++) {
-    V<W> nearest = splat<W>(kFar);
-    for (int j = 0; j < count; j++) {
-      nearest = min(nearest, (b.x[j] - a.x[k]) * a.normal_x[k] + (b.y[j] - a.y[k]) * a.normal_y[k]);
-    }
-    const M<W> better = a.is_edge[k] & (nearest > best);
-    best = select(better, nearest, best);
+    const M<W> better = a.is_edge[k] & (above[k] > best);
+    best = select(better, above[k], best);
     edge = select(better, splat_int<W>(k), edge);
   }
   return best;

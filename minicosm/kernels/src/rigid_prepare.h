@@ -124,6 +124,29 @@ MINICOSM_PART void fire_thrusters(const RigidBatch& b, const RigidWorld<W>& worl
   }
 }
 
+#ifndef __CUDACC__
+// What place_shapes finds of a polygon, for one world and four corners, which lie side by side in a vector.
+MINICOSM_FN void place_four_corners(const float* rows, float x0, float y0, float sine, float cosine, float* corners,
+                                    float* bounds, float& reach_squared) {
+  const typename detail::MakeIndices<4>::Type lanes;
+  const V<4> first = load<4>(rows), last = load<4>(rows + 4);
+  const V<4> even = detail::interleave<0>(first, last, lanes), odd = detail::interleave<2>(first, last, lanes);
+  const V<4> x = detail::interleave<0>(even, odd, lanes), y = detail::interleave<2>(even, odd, lanes);
+  const V<4> px = x0 + cosine * x - sine * y, py = y0 + sine * x + cosine * y;
+  const auto next = [](V<4> v) { return V<4>{v[1], v[2], v[3], v[0]}; };
+  const V<4> edge_x = next(px) - px, edge_y = next(py) - py, length_squared = edge_x * edge_x + edge_y * edge_y;
+  const V<4> scale = select(length_squared > kTiny, 1.0f / sqrt(max(length_squared, splat<4>(kTiny))), splat<4>(0.0f));
+  V<4> placed[4] = {px, py, edge_y * scale, -edge_x * scale};
+  transpose<4>(placed);
+  for (int k = 0; k < 4; k++) store(corners + 4 * k, placed[k]);
+  const V<4> least = min(min(placed[0], placed[1]), min(placed[2], placed[3]));
+  const V<4> most = max(max(placed[0], placed[1]), max(placed[2], placed[3]));
+  bounds[0] = least[0], bounds[1] = most[0], bounds[2] = least[1], bounds[3] = most[1];
+  const V<4> reach = x * x + y * y;
+  reach_squared = max(max(reach[0], reach[1]), max(reach[2], reach[3]));
+}
+#endif
+
 // Corners, normals and bounds of every shape where it lies, and how far it can come in this tick.
 template <int W>
 MINICOSM_PART void place_shapes(const RigidBatch& b, const RigidWorld<W>& world, int64_t first) {
@@ -143,6 +166,15 @@ MINICOSM_PART void place_shapes(const RigidBatch& b, const RigidWorld<W>& world,
     V<W> sine, cosine, reach_squared = splat<W>(0.0f);
     sine_cosine(world.rotation[p], sine, cosine);
     const V<W> x0 = world.position[2 * p], y0 = world.position[2 * p + 1];
+#ifndef __CUDACC__
+    if constexpr (W == 1) {
+      if (count == 4) {
+        place_four_corners(rows, x0, y0, sine, cosine, corners.data, &world.bounds[4 * p], reach_squared);
+        travel(p, sqrt(reach_squared));
+        continue;
+      }
+    }
+#endif
     V<W> least_x = splat<W>(kFar), most_x = splat<W>(-kFar), least_y = least_x, most_y = most_x;
     for (int k = 0; k < count; k++) {
       const V<W> x = read_column<W>(rows + 2 * k, stride), y = read_column<W>(rows + 2 * k + 1, stride);
