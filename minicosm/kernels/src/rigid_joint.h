@@ -132,11 +132,10 @@ MINICOSM_PART void hang_joint(const RigidBatch& b, const RigidWorld<W>& world, i
   const V<W> k_yy = mass + inertia_a * ax * ax + inertia_b * bx * bx;
   const V<W> determinant = k_xx * k_yy - k_xy * k_xy;
   const M<W> is_held = determinant > 0.0f;
-  j[kMassXX] = k_xx;
-  j[kMassXY] = k_xy;
-  j[kMassYY] = k_yy;
-  j[kDeterminant] = select(is_held, determinant, splat<W>(1.0f));
-  j[kInverse] = select(is_held, 1.0f / j[kDeterminant], splat<W>(0.0f));
+  const V<W> inverse = select(is_held, 1.0f / select(is_held, determinant, splat<W>(1.0f)), splat<W>(0.0f));
+  j[kHoldXX] = inverse * k_yy;
+  j[kHoldXY] = inverse * k_xy;
+  j[kHoldYY] = inverse * k_xx;
 }
 
 // Which rows of the joint do anything in this tick, in any of the worlds: bits of JointRow. One that has nothing to do
@@ -150,15 +149,23 @@ MINICOSM_FN uint32_t joint_rows(const Array<W> j, M<W> has_spring) {
   return (spring ? kHasSpring : 0) | (motor ? kHasMotor : 0) | (limit ? kIsLimited : 0);
 }
 
-// a pushes b at the pin with (x, y) and turns it with `turning`.
+// a pushes b at the pin with (x, y).
 template <int W>
-MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, V<W> turning, JointSides<W>& sides) {
+MINICOSM_FN void push_joint(const Array<W> j, V<W> x, V<W> y, JointSides<W>& sides) {
+  const V<W> inertia_a = j[kInertiaA], inertia_b = j[kInertiaB];
   sides.a.x = sides.a.x - j[kMassA] * x;
   sides.a.y = sides.a.y - j[kMassA] * y;
-  sides.a.turn = sides.a.turn - j[kInertiaA] * (j[kArmAX] * y - j[kArmAY] * x + turning);
+  sides.a.turn = sides.a.turn - (inertia_a * j[kArmAX] * y - inertia_a * j[kArmAY] * x);
   sides.b.x = sides.b.x + j[kMassB] * x;
   sides.b.y = sides.b.y + j[kMassB] * y;
-  sides.b.turn = sides.b.turn + j[kInertiaB] * (j[kArmBX] * y - j[kArmBY] * x + turning);
+  sides.b.turn = sides.b.turn + (inertia_b * j[kArmBX] * y - inertia_b * j[kArmBY] * x);
+}
+
+// a turns b.
+template <int W>
+MINICOSM_FN void turn_joint(const Array<W> j, V<W> turning, JointSides<W>& sides) {
+  sides.a.turn = sides.a.turn - j[kInertiaA] * turning;
+  sides.b.turn = sides.b.turn + j[kInertiaB] * turning;
 }
 
 constexpr float kJointBound = 1e3f;  // times what stops the lighter shape: contradicting joints stay finite
@@ -174,7 +181,8 @@ MINICOSM_PART void warm_start_joint(const RigidBatch& b, const RigidWorld<W>& wo
   const Array<W> j = world.joints.at(joint * kJointFields), old = j.at(kJointImpulse);
   if (!is_held<W>(j)) return;
   JointSides<W> sides = read_joint_sides<W>(b, world, joint);
-  push_joint<W>(j, old[0], old[1], old[2] + old[3] + old[4] - old[5], sides);
+  push_joint<W>(j, old[0], old[1], sides);
+  turn_joint<W>(j, old[2] + old[3] + old[4] - old[5], sides);
   write_joint_sides<W>(world, sides);
 }
 
@@ -229,35 +237,31 @@ MINICOSM_PART void solve_joint(const RigidBatch& b, const RigidWorld<W>& world, 
   const V<W> zero = splat<W>(0.0f);
   const uint32_t rows = world.rows[joint];
   if (rows) {
-    const V<W> turning = solve_turning<W>(b.settings, j, rows, sides.b.turn - sides.a.turn, bias);
-    sides.a.turn = sides.a.turn - j[kInertiaA] * turning;
-    sides.b.turn = sides.b.turn + j[kInertiaB] * turning;
+    turn_joint<W>(j, solve_turning<W>(b.settings, j, rows, sides.b.turn - sides.a.turn, bias), sides);
   } else {
     sides.b.turn = sides.b.turn + zero;  // as above, where nothing turns it
   }
 
   const V<W> ax = j[kArmAX], ay = j[kArmAY], bx = j[kArmBX], by = j[kArmBY];
-  V<W> slide_x = sides.b.x - sides.b.turn * by - sides.a.x + sides.a.turn * ay;
-  V<W> slide_y = sides.b.y + sides.b.turn * bx - sides.a.y - sides.a.turn * ax;
-  V<W> inverse = j[kInverse];
+  V<W> slide_x = (sides.b.x - sides.a.x) + (sides.a.turn * ay - sides.b.turn * by);
+  V<W> slide_y = (sides.b.y - sides.a.y) + (sides.b.turn * bx - sides.a.turn * ax);
   if constexpr (kBiased) {
     const V<W> most_pull = splat<W>(b.settings.pull_speed);
     const auto pull = [&](V<W> gap) { return min(max(bias.rate * gap, -most_pull), most_pull); };
     slide_x = slide_x + pull(j[kGapX]);
     slide_y = slide_y + pull(j[kGapY]);
-    inverse = select(inverse != 0.0f, bias.mass_scale / j[kDeterminant], zero);
   }
-  V<W> x = -inverse * (j[kMassYY] * slide_x - j[kMassXY] * slide_y);
-  V<W> y = -inverse * (j[kMassXX] * slide_y - j[kMassXY] * slide_x);
+  V<W> x = j[kHoldXY] * slide_y - j[kHoldXX] * slide_x, y = j[kHoldXY] * slide_x - j[kHoldYY] * slide_y;
+  const V<W> most = j[kMost], old_x = impulse[0], old_y = impulse[1];
   if constexpr (kBiased) {
-    x = x - bias.impulse_scale * impulse[0];
-    y = y - bias.impulse_scale * impulse[1];
+    x = bias.mass_scale * x - bias.impulse_scale * old_x;
+    y = bias.mass_scale * y - bias.impulse_scale * old_y;
   }
-  const V<W> most = j[kMost];
-  const V<W> new_x = min(max(impulse[0] + x, -most), most), new_y = min(max(impulse[1] + y, -most), most);
-  push_joint<W>(j, new_x - impulse[0], new_y - impulse[1], zero, sides);
-  impulse[0] = new_x;
-  impulse[1] = new_y;
+  x = min(max(x, -most - old_x), most - old_x);
+  y = min(max(y, -most - old_y), most - old_y);
+  push_joint<W>(j, x, y, sides);
+  impulse[0] = old_x + x;
+  impulse[1] = old_y + y;
   write_joint_sides<W>(world, sides);
 }
 

@@ -133,11 +133,9 @@ enum JointField {
   kGapX,  // m, from the pin on a to the pin on b, now
   kGapY,
   kAngleNow,
-  kMassXX,  // 1/kg, inverse effective mass at the pin, now
-  kMassXY,
-  kMassYY,
-  kDeterminant,  // 1/kg^2, of that; 1 where it is none
-  kInverse,      // kg^2, of the determinant; 0 where it is none
+  kHoldXX,  // kg, effective mass at the pin, now; 0 where it is none
+  kHoldXY,
+  kHoldYY,
   kMost,         // N s, greatest impulse of the pin
   kJointImpulse,  // x, y, spring, motor, lower limit, upper limit: as `joint_impulses`
   kJointFields = kJointImpulse + 6,
