@@ -211,46 +211,38 @@ struct Fields {
     for (int i = 0; i < 6; i++) {
       length[i] = lengths[i];
       data[i].reset(new float[lengths[i] * kWorlds]);
-      memset(data[i].get(), 0xff, lengths[i] * kWorlds * sizeof(float));  // NaNs
     }
   }
 };
 
-// kTicks ticks, `together` worlds and `ticks` ticks at a time, from memory that holds rubbish; the first from the case's
-// own state, the others from what the last one left, and in its place if they are `in_place`.
-Fields run(RigidBatch b, int together, int ticks, bool in_place) {
-  b.settings.num_ticks = ticks;
+// kTicks ticks, `together` worlds and `ticks` ticks at a time, from memory that holds rubbish.
+Fields run(RigidBatch b, int together, int ticks) {
   const int64_t bytes = kNativeWidth * rigid_scratch(b) * (int64_t)sizeof(float);
   void* scratch = nullptr;
   CHECK(posix_memalign(&scratch, 64, bytes) == 0);
-  Fields before(b), after(b);
-  memset(before.data[4].get(), 0, before.length[4] * kWorlds * sizeof(float));
-  memset(before.data[5].get(), 0, before.length[5] * kWorlds * sizeof(float));
-  b.contacts = before.data[4].get(), b.joint_impulses = before.data[5].get();
+  Fields state(b);
+  float** const fields[] = {&b.position, &b.rotation, &b.velocity, &b.angular_velocity, &b.contacts, &b.joint_impulses};
+  for (int i = 0; i < 6; i++) {
+    const int64_t size = state.length[i] * kWorlds * sizeof(float);
+    if (*fields[i]) memcpy(state.data[i].get(), *fields[i], size);
+    else memset(state.data[i].get(), 0, size);  // no impulses yet
+    *fields[i] = state.data[i].get();
+  }
   const std::unique_ptr<int32_t[]> touch(new int32_t[kWorlds * b.num_pairs]);
+  b.settings.num_ticks = ticks;
   b.first_touch = touch.get();
-  std::vector<int32_t> first_touch(kWorlds * b.num_pairs, kTicks);
   for (int tick = 0; tick < kTicks; tick += ticks) {
     memset(scratch, together == 1 ? 0xff : 0x7f, bytes);
-    float** const out[] = {&b.new_position,         &b.new_rotation, &b.new_velocity,
-                           &b.new_angular_velocity, &b.new_contacts, &b.new_joint_impulses};
-    Fields& left = in_place && tick ? before : after;
-    for (int i = 0; i < 6; i++) *out[i] = left.data[i].get();
     for (int first = 0; first < kWorlds; first += together) {
       rigid_tick(b, (float*)scratch, first, first + together < kWorlds ? first + together : kWorlds);
     }
-    for (size_t i = 0; i < first_touch.size(); i++) {
+    for (int i = 0; i < kWorlds * b.num_pairs; i++) {
       CHECK(0 <= touch[i] && touch[i] <= ticks);
-      if (touch[i] < ticks && first_touch[i] == kTicks) first_touch[i] = tick + touch[i];
+      if (touch[i] < ticks && state.touch[i] == kTicks) state.touch[i] = tick + touch[i];
     }
-    if (&left == &after) std::swap(before, after);
-    const float** const in[] = {&b.position,         &b.rotation, &b.velocity,
-                                &b.angular_velocity, &b.contacts, &b.joint_impulses};
-    for (int i = 0; i < 6; i++) *in[i] = before.data[i].get();
   }
   free(scratch);
-  before.touch = first_touch;
-  return before;
+  return state;
 }
 
 }  // namespace minicosm
@@ -265,8 +257,8 @@ int main() {
     fill_shapes(c, random);
     fill_parts(c, random);
     spoil(c, random);
-    const Fields alone = run(c.batch, 1, 1, true), side_by_side = run(c.batch, kWorlds, 1, false);
-    const Fields at_once = run(c.batch, kWorlds, kTicks, false);
+    const Fields alone = run(c.batch, 1, 1), side_by_side = run(c.batch, kWorlds, 1);
+    const Fields at_once = run(c.batch, kWorlds, kTicks);
     for (int w = 0; w < kWorlds; w++) {
       if (c.is_hostile[w]) continue;
       for (int f = 0; f < 6; f++) {

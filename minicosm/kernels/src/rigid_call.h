@@ -3,36 +3,23 @@
 #ifndef MINICOSM_KERNELS_RIGID_CALL_H_
 #define MINICOSM_KERNELS_RIGID_CALL_H_
 
+#include <type_traits>
+
 #include "rigid_world.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace minicosm {
 
-// The data of a call's buffers, one after the other, by XLA's C interface: its C++ accessors prepare a diagnostic for each,
-// and with the shapes to look at, reading 37 buffers would take a tenth of a small world's tick. Shapes and types are
-// those that minicosm/kernels/rigid.py lets pass.
-class Arguments : xla::ffi::RemainingArgs {
- public:
+// The buffers of a call by XLA's C interface: its C++ accessors prepare a diagnostic for each, and with the shapes to look
+// at, reading 37 buffers would take a tenth of a small world's tick. Shapes and types are those that
+// minicosm/kernels/rigid.py lets pass.
+struct Arguments : xla::ffi::RemainingArgs {
   explicit Arguments(const xla::ffi::RemainingArgs& all) : xla::ffi::RemainingArgs(all) {}
   const XLA_FFI_Buffer& operator[](size_t i) const { return *static_cast<XLA_FFI_Buffer*>(args()->args[offset() + i]); }
-  template <class T>
-  void next(const T*& data) {
-    data = static_cast<const T*>((*this)[index_++].data);
-  }
-
- private:
-  size_t index_ = 0;
 };
-class Results : xla::ffi::RemainingRets {
- public:
+struct Results : xla::ffi::RemainingRets {
   explicit Results(const xla::ffi::RemainingRets& all) : xla::ffi::RemainingRets(all) {}
-  template <class T>
-  void next(T*& data) {
-    data = static_cast<T*>(static_cast<XLA_FFI_Buffer*>(rets()->rets[offset() + index_++])->data);
-  }
-
- private:
-  size_t index_ = 0;
+  const XLA_FFI_Buffer& operator[](size_t i) const { return *static_cast<XLA_FFI_Buffer*>(rets()->rets[offset() + i]); }
 };
 
 // The attributes of the call: see minicosm/kernels/rigid.py.
@@ -72,50 +59,53 @@ inline void read_attributes(const RigidAttributes& attributes, RigidBatch& b) {
                 n[19]};
 }
 
-constexpr size_t kNumArguments = 31, kGravity = 7, kNumResults = 6;
+constexpr size_t kNumArguments = 31, kGravity = 7, kState = 22, kNumState = 6;  // state: position … joint_impulses
 
-inline void read_arguments(Arguments in, RigidBatch& b) {
-  in.next(b.vertices);
-  in.next(b.radius);
-  in.next(b.inverse_mass);
-  in.next(b.inverse_inertia);
-  in.next(b.friction);
-  in.next(b.restitution);
-  in.next(b.collides);
-  in.next(b.gravity);
-  in.next(b.shape_a);
-  in.next(b.shape_b);
-  in.next(b.anchor_a);
-  in.next(b.anchor_b);
-  in.next(b.rest_angle);
-  in.next(b.has_limit);
-  in.next(b.lower);
-  in.next(b.upper);
-  in.next(b.spring_hertz);
-  in.next(b.spring_damping);
-  in.next(b.active);
-  in.next(b.thruster_shape);
-  in.next(b.thruster_point);
-  in.next(b.thruster_angle);
-  in.next(b.position);
-  in.next(b.rotation);
-  in.next(b.velocity);
-  in.next(b.angular_velocity);
-  in.next(b.contacts);
-  in.next(b.joint_impulses);
-  in.next(b.motor_speed);
-  in.next(b.motor_torque);
-  in.next(b.thrust);
+inline void read_arguments(const Arguments& arguments, RigidBatch& b) {
+  size_t i = 0;
+  const auto next = [&](auto*& data) { data = static_cast<std::remove_reference_t<decltype(data)>>(arguments[i++].data); };
+  next(b.vertices);
+  next(b.radius);
+  next(b.inverse_mass);
+  next(b.inverse_inertia);
+  next(b.friction);
+  next(b.restitution);
+  next(b.collides);
+  next(b.gravity);
+  next(b.shape_a);
+  next(b.shape_b);
+  next(b.anchor_a);
+  next(b.anchor_b);
+  next(b.rest_angle);
+  next(b.has_limit);
+  next(b.lower);
+  next(b.upper);
+  next(b.spring_hertz);
+  next(b.spring_damping);
+  next(b.active);
+  next(b.thruster_shape);
+  next(b.thruster_point);
+  next(b.thruster_angle);
+  next(b.position);
+  next(b.rotation);
+  next(b.velocity);
+  next(b.angular_velocity);
+  next(b.contacts);
+  next(b.joint_impulses);
+  next(b.motor_speed);
+  next(b.motor_torque);
+  next(b.thrust);
 }
 
-inline void read_results(Results out, RigidBatch& b) {
-  out.next(b.new_position);
-  out.next(b.new_rotation);
-  out.next(b.new_velocity);
-  out.next(b.new_angular_velocity);
-  out.next(b.new_contacts);
-  out.next(b.new_joint_impulses);
-  if (b.settings.num_ticks > 1) out.next(b.first_touch);
+// Whether the new state lies where the old one was read, as XLA was told.
+inline bool is_in_place(const Arguments& arguments, const Results& results) {
+  for (size_t i = 0; i < kNumState; i++) {
+    const XLA_FFI_Buffer &before = arguments[kState + i], &after = results[i];
+    int64_t count = 1;
+    for (int64_t axis = 0; axis < after.rank; axis++) count *= after.dims[axis];
+    if (before.data != after.data && count) return false;
+  }
+  return true;
 }
 
 }  // namespace detail
@@ -124,18 +114,20 @@ inline void read_results(Results out, RigidBatch& b) {
 inline xla::ffi::Error read_rigid_call(xla::ffi::RemainingArgs arguments, xla::ffi::RemainingRets results,
                                        const RigidAttributes& attributes, RigidBatch& b, int64_t& worlds) {
   using xla::ffi::Error;
-  const size_t num_results = detail::kNumResults + (attributes.num_ticks > 1);
+  const size_t num_results = detail::kNumState + (attributes.num_ticks > 1);
   if (arguments.size() != detail::kNumArguments || results.size() != num_results || attributes.sizes.size() != 6 ||
       attributes.numbers.size() != 20 || attributes.left.size() != attributes.right.size()) {
     return Error::InvalidArgument("rigid_tick: not what minicosm/kernels/rigid.py passes");
   }
   const Arguments given(arguments);
+  const Results left(results);
+  if (!detail::is_in_place(given, left)) return Error::Internal("rigid_tick: XLA does not step the state in its place");
   const XLA_FFI_Buffer& gravity = given[detail::kGravity];  // [..., 2]
   worlds = 1;
   for (int64_t i = 0; i + 1 < gravity.rank; i++) worlds *= gravity.dims[i];
   detail::read_attributes(attributes, b);
   detail::read_arguments(given, b);
-  detail::read_results(Results(results), b);
+  if (attributes.num_ticks > 1) b.first_touch = static_cast<int32_t*>(left[detail::kNumState].data);
   return Error::Success();
 }
 

@@ -55,8 +55,7 @@ MINICOSM_FN void move_to_shared(RigidWorld<1>& world, float* shared) {
 
 }  // namespace minicosm
 
-// Steps `worlds` worlds. Scratch memory: rigid_scratch numbers for every thread of the grid. Results may lie where the
-// state was read.
+// Steps `worlds` worlds. Scratch memory: rigid_scratch numbers for every thread of the grid.
 extern "C" __global__ void __launch_bounds__(minicosm::kWarp, MINICOSM_BLOCKS)
     minicosm_rigid_tick_kernel(const __grid_constant__ minicosm::RigidBatch given, float* scratch, int64_t worlds) {
   using namespace minicosm;

@@ -329,7 +329,7 @@ constexpr float kSticks = 0.999f;  // of the Coulomb limit: friction below it ho
 template <int W>
 MINICOSM_PART void write_contacts(const RigidBatch& b, const RigidWorld<W>& world, int64_t first, int tick) {
   const int64_t row = (int64_t)b.num_pairs * 8;
-  float* const out = b.new_contacts + first * row;
+  float* const out = b.contacts + first * row;
   clear_eights(out, (int64_t)W * b.num_pairs);
   for (int i = 0; i < world.num_contacts; i++) {
     const Array<W> c = world.contacts.at((int64_t)i * kContactFields);
@@ -377,15 +377,15 @@ MINICOSM_PART void write_bodies(const RigidBatch& b, const RigidWorld<W>& world,
     world.position[2 * i] = world.position[2 * i] + moved.x;
     world.position[2 * i + 1] = world.position[2 * i + 1] + moved.y;
     world.rotation[i] = world.rotation[i] + moved.turn;
-    column(b.new_velocity + 2 * at, 2 * shapes, v.x);
-    column(b.new_velocity + 2 * at + 1, 2 * shapes, v.y);
-    column(b.new_angular_velocity + at, shapes, v.turn);
+    column(b.velocity + 2 * at, 2 * shapes, v.x);
+    column(b.velocity + 2 * at + 1, 2 * shapes, v.y);
+    column(b.angular_velocity + at, shapes, v.turn);
   }
-  write_rows<W>(b.new_position + first * 2 * shapes, 2 * shapes, 2 * shapes, world.position);
-  write_rows<W>(b.new_rotation + first * shapes, shapes, shapes, world.rotation);
+  write_rows<W>(b.position + first * 2 * shapes, 2 * shapes, 2 * shapes, world.position);
+  write_rows<W>(b.rotation + first * shapes, shapes, shapes, world.rotation);
   for (int64_t j = 0; j < b.num_joints; j++) {
     const Array<W> impulses = world.joints.at(j * kJointFields + kJointImpulse);
-    for (int k = 0; k < 6; k++) column(b.new_joint_impulses + 6 * (first * b.num_joints + j) + k, 6 * b.num_joints, impulses[k]);
+    for (int k = 0; k < 6; k++) column(b.joint_impulses + 6 * (first * b.num_joints + j) + k, 6 * b.num_joints, impulses[k]);
   }
 }
 
@@ -406,24 +406,19 @@ MINICOSM_FN void tick_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t 
   write_bodies<W>(b, world, first);
 }
 
-// All ticks of these worlds: from the second on, their state is where the one before has left it.
+// All ticks of these worlds.
 template <int W, int N>
-MINICOSM_FN void step_worlds(RigidBatch b, RigidWorld<W>& world, int64_t first) {
+MINICOSM_FN void step_worlds(const RigidBatch& b, RigidWorld<W>& world, int64_t first) {
   const int num_ticks = b.settings.num_ticks;
   if (b.first_touch) {
     for (int64_t i = 0; i < (int64_t)W * b.num_pairs; i++) b.first_touch[first * b.num_pairs + i] = num_ticks;
   }
-  for (int tick = 0; tick < num_ticks; tick++) {
-    tick_worlds<W, N>(b, world, first, tick);
-    b.position = b.new_position, b.rotation = b.new_rotation;
-    b.velocity = b.new_velocity, b.angular_velocity = b.new_angular_velocity;
-    b.contacts = b.new_contacts, b.joint_impulses = b.new_joint_impulses;
-  }
+  for (int tick = 0; tick < num_ticks; tick++) tick_worlds<W, N>(b, world, first, tick);
 }
 
 #ifndef __CUDACC__
 // The worlds first … last - 1, in scratch memory of W times rigid_scratch floats, aligned to a vector. What does not fill
-// a vector goes in narrower ones. No world is stepped twice: results may lie where the state was read.
+// a vector goes in narrower ones, so that no world is stepped twice.
 template <int W, int N>
 void tick_range(const RigidBatch& b, float* scratch, int64_t first, int64_t last) {
   for (; first + W <= last; first += W) {

@@ -25,7 +25,7 @@ struct RigidSettings {
 };
 
 // One call: B worlds, world-major, row-major. Axes as in scene.py: S shapes, P polygons, V vertices, C circles, K pairs,
-// J joints, T thrusters.
+// J joints, T thrusters. The state is stepped in its place.
 struct RigidBatch {
   const float* vertices;                                               // [B, P, V, 2]
   const float* radius;                                                 // [B, C]
@@ -40,10 +40,9 @@ struct RigidBatch {
   const bool* active;                                                  // [B, J]
   const int32_t* thruster_shape;                                       // [B, T]
   const float *thruster_point, *thruster_angle;                        // [B, T, 2], [B, T]
-  const float *position, *rotation, *velocity, *angular_velocity;      // [B, S, 2], [B, S], [B, S, 2], [B, S]
-  const float *contacts, *joint_impulses;                              // [B, K, 2, 4], [B, J, 6]
+  float *position, *rotation, *velocity, *angular_velocity;            // [B, S, 2], [B, S], [B, S, 2], [B, S]
+  float *contacts, *joint_impulses;                                    // [B, K, 2, 4], [B, J, 6]
   const float *motor_speed, *motor_torque, *thrust;                    // [B, J], [B, J], [B, T]
-  float *new_position, *new_rotation, *new_velocity, *new_angular_velocity, *new_contacts, *new_joint_impulses;
   int32_t* first_touch;  // [B, K]  the tick in which each pair first pressed on each other, num_ticks for none; or null
   const int32_t *left, *right;  // [K]  whom the solver sits on the left and on the right of each pair, in solving order
   int num_walls, num_polygons, num_circles, num_joints, num_thrusters, num_vertices, num_pairs;
