@@ -7,7 +7,8 @@
 The scenes are random levels of Kinetix in its three sizes (`kinetix_scenes.py`), with random actions. A tick is
 1/60 s: 10 solver iterations in Jax2D, 4 sub-steps in the others. For each size and batch the processes stay alive side
 by side and take turns, A B A B …, one compiled scan of ticks each; ratios are of medians. `reference` is our engine in
-pure JAX, `kernel` the compiled one. Box2D steps 64 worlds one after the other on one core, whatever the batch. Jax2D
+pure JAX, `kernel` the compiled one, and `kernel_by_two` that in calls of two ticks, which is how an environment with a
+frame-skip of 2 steps it. Box2D steps 64 worlds one after the other on one core, whatever the batch. Jax2D
 runs with XLA's default flags, the fastest of those tried. Rows of other settings that the file of results holds stay
 there.
 """
@@ -31,15 +32,16 @@ TICKS = {
     "jax2d": {"s": 12_000, "m": 8_000, "l": 2_000},
     "reference": {"s": 50_000, "m": 25_000, "l": 10_000},
     "kernel": {"s": 500_000, "m": 400_000, "l": 200_000},
+    "kernel_by_two": {"s": 500_000, "m": 400_000, "l": 200_000},
     "box2d": {"s": 16_384, "m": 16_384, "l": 16_384},
 }
-LONGEST = {"jax2d": 2_000, "reference": 2_000, "kernel": 4_096, "box2d": 256}  # ticks of one world in a run
+LONGEST = {"jax2d": 2_000, "reference": 2_000, "kernel": 4_096, "kernel_by_two": 4_096, "box2d": 256}  # ticks of one world in a run
 FEWEST = 2
 
 
 def steps_of(name: str, size: str, batch: int) -> int:
     """Ticks of each world in a run."""
-    return max(FEWEST, min(TICKS[name][size] // batch, LONGEST[name]))
+    return max(FEWEST, min(TICKS[name][size] // batch, LONGEST[name]) // 2 * 2)
 
 
 def start_workers(names: list[str], jax2d_python: str | None, size: str, batch: int) -> dict[str, Worker]:
@@ -53,8 +55,9 @@ def start_workers(names: list[str], jax2d_python: str | None, size: str, batch: 
         elif name == "jax2d":
             command = [jax2d_python, str(FOLDER / "engine_worker.py"), "jax2d"]
         else:
-            kernels = "on" if name == "kernel" else "off"
-            ours = [sys.executable, str(FOLDER / "engine_worker.py"), "minicosm"]
+            kernels = "off" if name == "reference" else "on"
+            ticks_a_call = "2" if name == "kernel_by_two" else "1"
+            ours = [sys.executable, str(FOLDER / "engine_worker.py"), "minicosm", "--ticks-a-call", ticks_a_call]
             command = ["env", f"MINICOSM_KERNELS={kernels}", *ours]
         workers[name] = Worker([*command, *sizes])
     return workers
@@ -106,7 +109,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--name", default="engine_throughput", help="name of the result file")
     args = parser.parse_args()
-    names = args.engines or ["kernel", "reference", *(["jax2d"] if args.jax2d_python else []), "box2d"]
+    names = args.engines or ["kernel", "kernel_by_two", "reference", *(["jax2d"] if args.jax2d_python else []), "box2d"]
     if "jax2d" in names and not args.jax2d_python:
         parser.error("to time jax2d, say which python has it: --jax2d-python .venv-kinetix/bin/python")
     os.environ["JAX_PLATFORMS"] = "cpu"

@@ -78,20 +78,20 @@ def minicosm_scenes(levels, size):
     return scenes, states, jax.tree.map(jnp.asarray, controls)
 
 
-def minicosm_ticks(size, batch, steps):
+def minicosm_ticks(size, batch, steps, ticks_a_call=1):
     """As `jax2d_ticks`, of our engine: its kernel, or its reference under MINICOSM_KERNELS=off."""
-    from minicosm.envs.physics.engine import EngineConfig
-    from minicosm.envs.physics.engine import tick as engine_tick
+    from minicosm.envs.physics.engine import EngineConfig, ticks
 
     config = EngineConfig(dt=DT)
     levels = minicosm_scenes(load_scenes(size), size)
 
     def tick(carry, _):
-        scene, state, controls = carry
-        return (scene, jax.vmap(engine_tick, in_axes=(0, 0, 0, None))(scene, state, controls, config), controls), None
+        scene, _, controls = carry
+        after, _ = jax.vmap(lambda *world: ticks(*world, ticks_a_call, config))(*carry)
+        return (scene, after, controls), None
 
     def rollout(carry):
-        carry, _ = jax.lax.scan(tick, carry, None, length=steps)
+        carry, _ = jax.lax.scan(tick, carry, None, length=steps // ticks_a_call)
         return carry, carry[1].position.sum()
 
     return compiled_runs(lambda first: take_batch(levels, first, batch), rollout, stays_finite=True)
@@ -217,10 +217,14 @@ def main():
     parser.add_argument("implementation", choices=["minicosm", "jax2d"])
     parser.add_argument("--size", choices=["s", "m", "l"], required=True)
     parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--steps", type=int, required=True, help="ticks of each scene in a run")
+    parser.add_argument("--ticks-a-call", type=int, default=1, help="of our engine; divides --steps")
     args = parser.parse_args()
-    build = minicosm_ticks if args.implementation == "minicosm" else jax2d_ticks
-    serve(*build(args.size, args.batch, args.steps), ticks=args.batch * args.steps)
+    if args.implementation == "jax2d":
+        timed = jax2d_ticks(args.size, args.batch, args.steps)
+    else:
+        timed = minicosm_ticks(args.size, args.batch, args.steps, args.ticks_a_call)
+    serve(*timed, ticks=args.batch * args.steps)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from results_files import ORIGIN, OWN, Figure, Results, Row, read_all
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS, PAGE, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", "images/benchmarks"
-OURS = ("minicosm", "minicosm-scan", "kernel", "reference")
+OURS = ("minicosm", "minicosm-scan", "kernel", "kernel_by_two", "reference")
 NAMES = {
     "minicosm": "minicosm",
     "minicosm-scan": "minicosm, loop on the device",
     "kernel": "minicosm, kernel",
+    "kernel_by_two": "minicosm, kernel, two ticks a call",
     "reference": "minicosm, pure JAX",
     "jaxnav": "JaxNav",
     "jaxued": "JaxUED",
