@@ -8,7 +8,6 @@ PYTHON_VENV = .venv-$(notdir $(PYTHON))
 PIP_INSTALL = install --quiet --disable-pip-version-check -c constraints.txt
 INSTALL_OLDEST = install --quiet --disable-pip-version-check -c constraints-oldest.txt
 OLDEST_TESTS = tests/envs/test_spaces.py tests/envs/test_registry.py tests/envs/test_check.py tests/kernels/test_lidar_kernel.py \
-	tests/kernels/test_rigid_invariance.py \
 	tests/wrappers/test_auto_reset.py tests/wrappers/test_to_gymnasium.py tests/wrappers/test_to_gymnasium_vector.py \
 	tests/wrappers/test_to_pettingzoo.py tests/wrappers/test_to_dm_env.py tests/training/test_train.py
 # A test that hangs, or ends its process, ends the run and says where.

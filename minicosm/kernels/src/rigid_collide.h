@@ -131,12 +131,12 @@ MINICOSM_PART bool polygon_polygon(const Corners<W, N>& a, const Corners<W, N>& 
   const V<W> length = (y1 - y0) * nx - (x1 - x0) * ny;
   const V<W> along_u = (uy - y0) * nx - (ux - x0) * ny;
   const V<W> along_w = (wy - y0) * nx - (wx - x0) * ny;
-  V<W> span = along_u - along_w;
-  span = select(abs(span) > 1e-9f, span, splat<W>(1.0f));
+  const V<W> span = along_u - along_w;
+  const V<W> per_span = 1.0f / select(abs(span) > 1e-9f, span, splat<W>(1.0f));
   V<W> x[2], y[2], separation[2];
   for (int k = 0; k < 2; k++) {
     const V<W> kept = min(max(k ? along_u : along_w, splat<W>(0.0f)), length);
-    const V<W> fraction = min(max((kept - along_w) / span, splat<W>(0.0f)), splat<W>(1.0f));
+    const V<W> fraction = min(max((kept - along_w) * per_span, splat<W>(0.0f)), splat<W>(1.0f));
     const V<W> px = wx + fraction * (ux - wx), py = wy + fraction * (uy - wy);
     separation[k] = (px - x0) * nx + (py - y0) * ny;
     x[k] = px - 0.5f * separation[k] * nx;
@@ -173,19 +173,19 @@ MINICOSM_PART void polygon_circle(const Corners<W, N>& a, int count, V<W> x, V<W
     depth = select(deeper, outside, depth);
     face_x = select(deeper, a.normal_x[k], face_x);
     face_y = select(deeper, a.normal_y[k], face_y);
-    const V<W> edge_x = a.x[next] - a.x[k], edge_y = a.y[next] - a.y[k];
-    const V<W> length_squared = max(edge_x * edge_x + edge_y * edge_y, splat<W>(kTiny));
-    const V<W> fraction = min(max((to_x * edge_x + to_y * edge_y) / length_squared, splat<W>(0.0f)), splat<W>(1.0f));
-    const V<W> dx = to_x - fraction * edge_x, dy = to_y - fraction * edge_y;
+    const V<W> ahead_x = -a.normal_y[k], ahead_y = a.normal_x[k];  // along the edge
+    const V<W> length = (a.x[next] - a.x[k]) * ahead_x + (a.y[next] - a.y[k]) * ahead_y;
+    const V<W> along = min(max(to_x * ahead_x + to_y * ahead_y, splat<W>(0.0f)), length);
+    const V<W> dx = to_x - along * ahead_x, dy = to_y - along * ahead_y;
     const V<W> distance_squared = dx * dx + dy * dy;
     const M<W> nearer = a.is_edge[k] & (distance_squared < least);
     least = select(nearer, distance_squared, least);
     gap_x = select(nearer, dx, gap_x);
     gap_y = select(nearer, dy, gap_y);
   }
-  const V<W> distance = sqrt(max(least, splat<W>(kTiny)));
+  const V<W> distance = sqrt(max(least, splat<W>(kTiny))), per_distance = 1.0f / distance;
   const M<W> is_outside = depth > 1e-6f;
-  const V<W> nx = select(is_outside, gap_x / distance, face_x), ny = select(is_outside, gap_y / distance, face_y);
+  const V<W> nx = select(is_outside, gap_x * per_distance, face_x), ny = select(is_outside, gap_y * per_distance, face_y);
   const V<W> separation = select(is_outside, distance, depth) - radius;
   const V<W> back = radius + 0.5f * separation;
   one_point<W>(nx, ny, x - back * nx, y - back * ny, separation, out);
@@ -196,8 +196,8 @@ MINICOSM_FN void circle_circle(V<W> ax, V<W> ay, V<W> radius_a, V<W> bx, V<W> by
   const V<W> dx = bx - ax, dy = by - ay;
   const V<W> distance_squared = dx * dx + dy * dy;
   const M<W> apart = distance_squared > kTiny;
-  const V<W> distance = sqrt(max(distance_squared, splat<W>(kTiny)));
-  const V<W> nx = select(apart, dx / distance, splat<W>(0.0f)), ny = select(apart, dy / distance, splat<W>(1.0f));
+  const V<W> distance = sqrt(max(distance_squared, splat<W>(kTiny))), per_distance = 1.0f / distance;
+  const V<W> nx = select(apart, dx * per_distance, splat<W>(0.0f)), ny = select(apart, dy * per_distance, splat<W>(1.0f));
   const V<W> separation = distance - radius_a - radius_b;
   const V<W> ahead = radius_a + 0.5f * separation;
   one_point<W>(nx, ny, ax + ahead * nx, ay + ahead * ny, separation, out);

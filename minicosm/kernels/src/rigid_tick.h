@@ -45,8 +45,8 @@ MINICOSM_FN void integrate_positions(const RigidBatch& b, const RigidWorld<W>& w
     const Velocity<W> v = read_velocity<W>(world.velocity, i), moved = read_velocity<W>(world.moved, i);
     const V<W> turn = step * v.turn, square = turn * turn;
     write_velocity<W>(world.moved, i, {moved.x + step * v.x, moved.y + step * v.y, moved.turn + turn});
-    const V<W> sine = turn * (1.0f - square / 6.0f * (1.0f - square / 20.0f));
-    const V<W> cosine = 1.0f - square / 2.0f * (1.0f - square / 12.0f * (1.0f - square / 30.0f));
+    const V<W> sine = turn * (1.0f - square * (1.0f / 6.0f) * (1.0f - square * 0.05f));
+    const V<W> cosine = 1.0f - square * 0.5f * (1.0f - square * (1.0f / 12.0f) * (1.0f - square * (1.0f / 30.0f)));
     const V<W> old_cosine = world.turned[3 * i], old_sine = world.turned[3 * i + 1];
     world.turned[3 * i] = old_cosine * cosine - old_sine * sine;
     world.turned[3 * i + 1] = old_sine * cosine + old_cosine * sine;
