@@ -35,7 +35,13 @@ TICKS = {
     "kernel_by_two": {"s": 500_000, "m": 400_000, "l": 200_000},
     "box2d": {"s": 16_384, "m": 16_384, "l": 16_384},
 }
-LONGEST = {"jax2d": 2_000, "reference": 2_000, "kernel": 4_096, "kernel_by_two": 4_096, "box2d": 256}  # ticks of one world in a run
+LONGEST = {
+    "jax2d": 2_000,
+    "reference": 2_000,
+    "kernel": 4_096,
+    "kernel_by_two": 4_096,
+    "box2d": 256,
+}  # ticks of one world in a run
 FEWEST = 2
 
 

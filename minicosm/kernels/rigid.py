@@ -24,7 +24,6 @@ class Layout(NamedTuple):
     left: np.ndarray  # i32[K]
     right: np.ndarray  # i32[K]
 
-
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of the arrays of a scene, a state and controls, in the order of their declaration."""
         counts = (self.num_polygons, self.num_circles, self.num_joints, self.num_thrusters, len(self.left))

@@ -25,6 +25,7 @@ from minicosm.wrappers.batch import require_num_envs, select, swap_in
 Mode = Literal["same_step", "next_step", "disabled"]
 LevelSource = Callable[[jax.Array], Any]  # key -> level
 _LEVEL, _RESET, _STEP = 0, 1, 2  # what a key is for, folded into the world's key
+_FEW = 32  # worlds, of which in most steps none ends its episode: then the arrays of episodes are best left alone
 
 
 @struct.dataclass
@@ -159,11 +160,23 @@ class AutoReset:
         self, state: AutoResetState, mask: jax.Array, observation: Observation
     ) -> tuple[AutoResetState, Observation]:
         """Move the worlds of `mask` to their next episodes."""
-        state = self._fill(state, mask)
-        env_state, observation = swap_in(mask, state.ready, (state.env_state, observation))
-        return dataclasses.replace(
-            state, env_state=env_state, episode=state.episode + mask, used=state.used | mask
-        ), observation
+
+        def move(state: AutoResetState, observation: Observation) -> tuple[AutoResetState, Observation]:
+            state = self._fill(state, mask)
+            env_state, observation = swap_in(mask, state.ready, (state.env_state, observation))
+            return dataclasses.replace(
+                state, env_state=env_state, episode=state.episode + mask, used=state.used | mask
+            ), observation
+
+        if self.num_envs > _FEW:
+            return move(state, observation)
+        is_due = jnp.any(mask) | (jnp.sum(state.used) >= self.refill)
+        # a loop of at most one turn: under vmap a branch would be taken always
+        done = jnp.zeros((), bool)
+        state, observation, _ = jax.lax.while_loop(
+            lambda carry: carry[2], lambda carry: (*move(*carry[:2]), done), (state, observation, is_due)
+        )
+        return state, observation
 
     def _fill(self, state: AutoResetState, needed: jax.Array) -> AutoResetState:
         """Prepare used places, those of `needed` worlds first, until no needed one and few others are used up."""
