@@ -172,9 +172,10 @@ def test_several_ticks_of_the_reference_are_those_one_by_one():
         assert touch[0].min() == 0 < touch[1].min() < touch[2].min() == 4
 
 
-def test_less_than_one_tick_is_refused():
-    with pytest.raises(ValueError, match="num_ticks is 0: at least one"):
-        ticks(*some(worlds("odd worlds"), 0), num_ticks=0)
+@pytest.mark.parametrize("count", [0, -1, 2.0, True])
+def test_what_is_no_number_of_ticks_is_refused(count):
+    with pytest.raises(ValueError, match=f"num_ticks is {count}; expected a whole number of ticks, at least 1"):
+        ticks(*some(worlds("odd worlds"), 0), num_ticks=count)
 
 
 def test_worlds_spread_over_devices_by_shard_map_stay_there():

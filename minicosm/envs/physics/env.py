@@ -100,7 +100,7 @@ class Physics(Environment[Level, State]):
         drive = control.controls(state.level, signals, config)
         bodies, touch = engine.ticks(state.level.scene, state.bodies, drive, config.frame_skip, config.engine)
         never = config.frame_skip
-        meets_red, meets_blue = (
+        meets_red, meets_blue = (  # in which tick
             jnp.min(jnp.where(pairs, touch, never), initial=never) for pairs in (state.danger_pairs, state.goal_pairs)
         )
         success = state.success | (~had_ended & (meets_blue < meets_red))

@@ -39,11 +39,11 @@ def ticks(
     That is i32[K], for each of `size.pairs`: the tick in which it first pressed on each other (`query.touching_pairs`),
     counted from 0, and `num_ticks` where it did not. On a CPU or GPU with the native kernels all ticks are one call.
 
-    Raises ValueError for less than one tick, and as `tick` does.
+    Raises ValueError for what is no number of ticks, and as `tick` does.
     """
     _require_one_scene(scene, state, controls)
-    if num_ticks < 1:
-        raise ValueError(f"num_ticks is {num_ticks}: at least one")
+    if isinstance(num_ticks, bool) or not isinstance(num_ticks, int) or num_ticks < 1:
+        raise ValueError(f"num_ticks is {num_ticks!r}; expected a whole number of ticks, at least 1")
     return _accelerated(scene.size, config or EngineConfig(), num_ticks)(scene, state, controls)
 
 
