@@ -14,8 +14,8 @@ constexpr size_t kAlignment = 256;  // a warp reads whole lines
 
 ffi::Error rigid_tick_cuda(void* stream, ffi::ScratchAllocator memory, ffi::RemainingArgs arguments,
                            ffi::RemainingRets results, ffi::Span<const int64_t> sizes, ffi::Span<const int32_t> left,
-                           ffi::Span<const int32_t> right, ffi::Span<const float> numbers, int64_t num_ticks, int64_t num_substeps,
-                           int64_t num_joint_sweeps) {
+                           ffi::Span<const int32_t> right, ffi::Span<const float> numbers, int64_t num_ticks,
+                           int64_t num_substeps, int64_t num_joint_sweeps) {
   RigidBatch b{};
   int64_t worlds = 0;
   const RigidAttributes attributes{sizes, left, right, numbers, num_ticks, num_substeps, num_joint_sweeps};

@@ -35,7 +35,6 @@ float* scratch_of_thread(int64_t floats) {
 
 // How many vectors of worlds one thread takes at a time, of `vectors` with so many pairs each.
 int64_t vectors_of_block(int64_t vectors, int64_t pairs, int64_t threads) {
-  if (vectors <= 1) return 1;
   const int64_t share = (vectors + threads - 1) / std::max<int64_t>(1, threads);
   const int64_t fewest = kFewestPairs / std::max<int64_t>(1, pairs), most = kMostPairs / std::max<int64_t>(1, pairs);
   return std::max<int64_t>(1, std::clamp(share, fewest, most));
@@ -43,7 +42,8 @@ int64_t vectors_of_block(int64_t vectors, int64_t pairs, int64_t threads) {
 
 ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::RemainingRets results,
                       ffi::Span<const int64_t> sizes, ffi::Span<const int32_t> left, ffi::Span<const int32_t> right,
-                      ffi::Span<const float> numbers, int64_t num_ticks, int64_t num_substeps, int64_t num_joint_sweeps) {
+                      ffi::Span<const float> numbers, int64_t num_ticks, int64_t num_substeps,
+                      int64_t num_joint_sweeps) {
   RigidBatch b{};
   int64_t worlds = 0;
   const RigidAttributes attributes{sizes, left, right, numbers, num_ticks, num_substeps, num_joint_sweeps};
@@ -53,8 +53,8 @@ ffi::Error rigid_tick(ffi::ThreadPool pool, ffi::RemainingArgs arguments, ffi::R
   const int64_t floats = set.width * rigid_scratch(b);
   std::atomic<bool> enough{true};
   const int64_t vectors = (worlds + set.width - 1) / set.width;
-  const int64_t threads = vectors > 1 ? pool.num_threads() : 1;
-  const int64_t block = set.width * vectors_of_block(vectors, set.width * b.num_pairs * num_ticks, threads);
+  int64_t block = set.width;  // of one vector there is nothing to work out
+  if (vectors > 1) block *= vectors_of_block(vectors, set.width * b.num_pairs * num_ticks, pool.num_threads());
   parallel_for(pool, worlds, block, [&](int64_t first, int64_t last) {
     float* const scratch = scratch_of_thread(floats);
     if (scratch) set.rigid_tick(b, scratch, first, last);
